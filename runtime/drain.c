@@ -1,0 +1,56 @@
+/* drain.c - a graceful end: everybody who asked is told, then the clock runs.
+ *
+ * The behaviours that mean "finish" are few (one per library actor type), so a slot remembers
+ * only a number. The table grows by compare-and-swap and never shrinks.                     */
+#include "impl/assert.h"
+#include "impl/lifetime.h"
+#include "impl/mailbox.h"
+#include "impl/pool.h"
+
+static _Atomic(const foal_behaviour *) behaviours[FOAL__DRAINS_MAX];
+
+static uint8_t number_of(const foal_behaviour *drain)
+{
+  for (uint8_t i = 0; i < FOAL__DRAINS_MAX; i++) {
+    const foal_behaviour *there = foal__load(&behaviours[i], acquire);
+    if (there == NULL) {
+      /* Acq_rel: whoever sees the entry sees the table up to it. */
+      if (foal__cas_strong(&behaviours[i], &there, drain, acq_rel)) return (uint8_t)(i + 1);
+    }
+    if (there == drain) return (uint8_t)(i + 1);
+  }
+  foal__abort(__FILE__, __LINE__, "few kinds of actors drain");
+}
+
+static void tell(foal_actor *x)
+{
+  const foal_behaviour *drain = foal__load(&behaviours[x->drain - 1], acquire);
+  void *args = foal__message(drain);
+  if (args != NULL) foal__post_control((foal_tag){x, x->generation}, args);
+}
+
+void foal__on_drain(foal_tag who, const foal_behaviour *drain)
+{
+  foal__worker *w = foal__self;
+  foal_actor *x = who.slot_;
+  foal_assert(w != NULL && x != NULL && drain != NULL);
+  foal_assert(foal__load(&x->owner, relaxed) == w->id);
+  if (x->generation != who.generation_) return;
+  x->drain = number_of(drain);
+  if (w->drain_seen) tell(x);
+}
+
+static void tell_if_asked(foal__worker *w, foal_actor *x)
+{
+  /* Acquire: as in foal__send. A slot that is elsewhere is told by its owner's home only when it
+   * is pinned there; library actors are. */
+  if (foal__load(&x->owner, acquire) != w->id) return;
+  if (x->type != NULL && x->drain != 0) tell(x);
+}
+
+void foal__drain_begin(foal__worker *w)
+{
+  w->drain_seen = true;
+  foal__slots_each(w, tell_if_asked);
+  if (w->id == 0) foal__rt.drain_by_ns = w->now_ns + foal__rt.drain_ns;
+}

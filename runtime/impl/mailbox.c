@@ -1,0 +1,236 @@
+/* mailbox.c - sends and run queues. The protocol and its orders: mailbox.h. */
+#include "mailbox.h"
+
+#include "alloc.h"
+#include "pool.h"
+
+#include <string.h>
+
+/* ---- run queues ---- */
+
+static void ring_grow(foal__ring *ring)
+{
+  uint32_t count = foal__ring_count(ring);
+  uint32_t capacity = ring->capacity > 0 ? ring->capacity * 2 : 1024;
+  foal_actor **items = foal__alloc(sizeof *items * capacity);
+  /* There is one entry per live actor at most; an actor could be made, so eight bytes more
+   * must be found too. */
+  foal_assert(items != NULL);
+  for (uint32_t i = 0; i < count; i++) {
+    items[i] = ring->items[(ring->head + i) & (ring->capacity - 1)];
+  }
+  foal__free(ring->items);
+  *ring = (foal__ring){items, capacity, 0, count};
+}
+
+void foal__ring_push(foal__ring *ring, foal_actor *x)
+{
+  if (__builtin_expect(foal__ring_count(ring) == ring->capacity, 0)) ring_grow(ring);
+  ring->items[ring->tail++ & (ring->capacity - 1)] = x;
+}
+
+foal_actor *foal__ring_oldest(foal__ring *ring)
+{
+  if (ring->head == ring->tail) return NULL;
+  return ring->items[ring->head++ & (ring->capacity - 1)];
+}
+
+foal_actor *foal__ring_newest(foal__ring *ring)
+{
+  if (ring->head == ring->tail) return NULL;
+  return ring->items[--ring->tail & (ring->capacity - 1)];
+}
+
+/* ---- sends ---- */
+
+void foal__msg_drop(foal__worker *w, foal_msg *m)
+{
+  const foal_behaviour *b = m->behaviour_;
+  foal_debug_assert(b != NULL);
+  bool node = m->class_ == FOAL__MSG_CLASS;
+  if (b->drop != NULL) b->drop(m);
+  if (!node) return; /* a buffer: its own drop gave it back */
+  if (w != NULL) {
+    foal__msg_give(w, m);
+  } else {
+    foal__node_return(NULL, m);
+  }
+}
+
+static void append_local(foal__worker *w, foal_actor *x, foal_msg *m)
+{
+  m->next_ = NULL;
+  if (x->tail != NULL) {
+    x->tail->next_ = m;
+  } else {
+    x->head = m;
+  }
+  x->tail = m;
+  x->queued++;
+  if (__builtin_expect(++w->backlog >= FOAL__BACKLOG, 0)) w->yield |= FOAL__YIELD_BACKLOG;
+}
+
+void foal__inbox_take(foal__worker *w, foal_actor *x)
+{
+  /* Acquire: pairs with the push in foal__send_remote. */
+  foal_msg *newest = foal__inbox_chain(foal__xchg(&x->inbox, 0, acquire));
+  foal_debug_assert(newest != NULL);
+  foal__note_sender(w, x, newest);
+  foal_msg *last = newest, *oldest = NULL;
+  uint32_t count = 0;
+  for (foal_msg *m = newest; m != NULL; count++) {
+    foal_msg *next = m->next_;
+    m->next_ = oldest;
+    oldest = m;
+    m = next;
+  }
+  if (x->tail != NULL) {
+    x->tail->next_ = oldest;
+  } else {
+    x->head = oldest;
+  }
+  x->tail = last;
+  x->queued += count;
+  w->backlog += count;
+}
+
+static void mute_sender(foal__worker *w, foal_actor *x)
+{
+  foal_actor *sender = w->current;
+  /* An overloaded sender is never muted, nor one to itself: that is what keeps a ring of full
+   * mailboxes moving (the argument stands in docs/design.md). */
+  if (sender == NULL || sender == x || sender->queued >= foal__rt.mailbox_high) return;
+  w->yield |= FOAL__YIELD_MUTE;
+  w->mute_on = x;
+}
+
+void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t owner)
+{
+  uintptr_t before = foal__load(&x->inbox, relaxed), after;
+  foal_debug_assert(((uintptr_t)m >> FOAL__DEPTH_SHIFT) == 0);
+  do {
+    uintptr_t depth = foal__inbox_depth(before);
+    m->next_ = before > FOAL__IDLE ? foal__inbox_chain(before) : NULL;
+    if (depth < 0xffff) depth++;
+    after = (uintptr_t)m | depth << FOAL__DEPTH_SHIFT;
+    /* Acq_rel: release for foal__inbox_take; acquire so that a send made because of an earlier
+     * one of another thread stays behind it. */
+  } while (!foal__cas(&x->inbox, &before, after, acq_rel));
+  if (w != NULL) foal__bump(w, FOAL__C_messages_remote, 1);
+  if (before == FOAL__IDLE) foal__notify(x, owner);
+}
+
+void foal__send(foal_actor *x, foal_msg *m, bool control)
+{
+  foal__worker *w = foal__self;
+  /* Acquire: pairs with the release in foal__hand_over, before private fields are touched. */
+  uint32_t owner = foal__load(&x->owner, acquire);
+  if (__builtin_expect(w == NULL || owner != w->id, 0)) {
+    foal__send_remote(w, x, m, owner);
+    if (w != NULL && !control &&
+        foal__inbox_depth(foal__load(&x->inbox, relaxed)) >= foal__rt.mailbox_high) {
+      mute_sender(w, x);
+    }
+    return;
+  }
+  if (__builtin_expect(foal__load(&x->inbox, relaxed) > FOAL__IDLE, 0)) foal__inbox_take(w, x);
+  append_local(w, x, m);
+  if (!x->scheduled) foal__schedule(w, x);
+  if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control) mute_sender(w, x);
+}
+
+/* ---- between workers ---- */
+
+void foal__notify(foal_actor *x, uint32_t owner)
+{
+  foal__worker *to = &foal__rt.worker[owner];
+  foal_actor *top = foal__load(&to->notified, relaxed);
+  do {
+    x->notify_next = top;
+    /* Seq_cst: published before `parked` is read in foal__wake. */
+  } while (!foal__cas(&to->notified, &top, x, seq_cst));
+  foal__wake(to);
+}
+
+void foal__hand_over(foal_actor *x, uint32_t to)
+{
+  foal__worker *target = &foal__rt.worker[to];
+  foal_debug_assert(x->scheduled && to < foal__rt.workers);
+  if (foal__self != NULL && foal__self->measured == x) foal__self->measured = NULL;
+  /* Release: every private field of x before; pairs with the acquire loads of `owner`. */
+  foal__store(&x->owner, to, release);
+  foal_actor *top = foal__load(&target->arrived, relaxed);
+  do {
+    x->travel_next = top;
+  } while (!foal__cas(&target->arrived, &top, x, seq_cst)); /* as in foal__notify */
+  foal__wake(target);
+}
+
+static foal_actor *reversed(foal_actor *x, bool notified)
+{
+  foal_actor *r = NULL;
+  while (x != NULL) {
+    foal_actor **link = notified ? &x->notify_next : &x->travel_next;
+    foal_actor *next = *link;
+    *link = r;
+    r = x;
+    x = next;
+  }
+  return r;
+}
+
+static void arrive(foal__worker *w, foal_actor *x)
+{
+  foal_debug_assert(x->scheduled);
+  foal_debug_assert(foal__load(&x->owner, relaxed) == w->id);
+  x->flags &= (uint8_t)~FOAL__MUTED;
+  w->backlog += x->carried; /* what came in since the hand-over was counted already */
+  x->carried = 0;
+  x->flags |= FOAL__RAN;
+  foal__ring_push(&w->ready, x);
+}
+
+void foal__drain_inbound(foal__worker *w)
+{
+  /* Acquire: pairs with the pushes in foal__notify and foal__hand_over. */
+  foal_actor *arrived = reversed(foal__xchg(&w->arrived, NULL, acquire), false);
+  foal_actor *notified = reversed(foal__xchg(&w->notified, NULL, acquire), true);
+  while (arrived != NULL) {
+    foal_actor *x = arrived;
+    arrived = x->travel_next;
+    x->travel_next = NULL;
+    arrive(w, x);
+  }
+  while (notified != NULL) {
+    foal_actor *x = notified;
+    notified = x->notify_next;
+    /* Acquire: as in foal__send. */
+    uint32_t owner = foal__load(&x->owner, acquire);
+    if (owner != w->id) {
+      foal__notify(x, owner); /* it moved on: so does its notification */
+      continue;
+    }
+    x->notified = 1;
+    if (!x->scheduled) foal__schedule(w, x);
+  }
+}
+
+void foal__unmute(foal__worker *w, foal_actor *x)
+{
+  uint32_t waiting = x->queued + foal__inbox_depth(foal__load(&x->inbox, relaxed));
+  if (waiting > foal__rt.mailbox_low) return;
+  /* Acquire: pairs with the registration in turn.c; the exchange gives each waiter to exactly
+   * one waker. */
+  foal_actor *sender = foal__xchg(&x->waiters, NULL, acquire);
+  while (sender != NULL) {
+    foal_actor *next = sender->travel_next;
+    uint32_t owner = foal__load(&sender->owner, acquire);
+    if (owner == w->id) {
+      sender->travel_next = NULL;
+      arrive(w, sender);
+    } else {
+      foal__hand_over(sender, owner);
+    }
+    sender = next;
+  }
+}

@@ -1,0 +1,354 @@
+/* pool.c - see pool.h. Only `returned` is shared: a stack that anybody pushes chains on and
+ * that its owner takes as a whole, so there is no ABA.                                    */
+#include "pool.h"
+
+#include "alloc.h"
+#include "assert.h"
+#include "fault.h"
+#include "timer_node.h"
+
+#include <string.h>
+
+enum {
+  SLAB_BYTES = 64 * 1024,
+  CHAIN_NODES = 32,
+  RESERVE_NODES = 256,
+  LINE_BYTES = 64,
+  UNIT_BYTES = 16,
+  SLOT_UNITS_MIN = 8, /* the head and one or two words */
+};
+
+/* What was carved, so that it can be freed and slots can be enumerated. */
+typedef struct foal__slab {
+  struct foal__slab *next;
+  char *bytes;
+  foal_actor *slots; /* first slot when this slab is cut into slots, else NULL */
+  uint32_t slot_bytes, slot_count;
+} foal__slab;
+
+static const uint32_t buf_bytes[FOAL__BUF_CLASSES] = {
+    512, 2048, 4096 + 128, 16384 + 512 + 128, 65536 + 128};
+static const uint32_t buf_keep[FOAL__BUF_CLASSES] = {1024, 256, 128, 64, 32};
+
+static void *slab_new(foal__worker *w, size_t bytes)
+{
+  foal__slab *slab = foal__alloc(sizeof *slab);
+  if (slab == NULL || foal__fault("pool.slab")) {
+    foal__free(slab);
+    return NULL;
+  }
+  memset(slab, 0, sizeof *slab);
+  slab->bytes = foal__alloc_aligned(LINE_BYTES, bytes);
+  if (slab->bytes == NULL) {
+    foal__free(slab);
+    return NULL;
+  }
+  slab->next = w->pool.slabs;
+  w->pool.slabs = slab;
+  return slab->bytes;
+}
+
+void *foal__carve(foal__worker *w, size_t bytes)
+{
+  foal__pool *pool = &w->pool;
+  bytes = (bytes + LINE_BYTES - 1) & ~(size_t)(LINE_BYTES - 1);
+  foal_assert(bytes <= SLAB_BYTES);
+  if (pool->chunk_left < bytes) {
+    char *chunk = slab_new(w, SLAB_BYTES);
+    if (chunk == NULL) return NULL;
+    pool->chunk = chunk;
+    pool->chunk_left = SLAB_BYTES;
+  }
+  void *piece = pool->chunk;
+  pool->chunk += bytes;
+  pool->chunk_left -= bytes;
+  return piece;
+}
+
+bool foal__pool_open(foal__worker *w)
+{
+  memset(&w->pool, 0, sizeof w->pool);
+  for (int i = 0; i < RESERVE_NODES; i++) {
+    foal_msg *m = foal__carve(w, FOAL_MSG_BYTES);
+    if (m == NULL) return false;
+    m->home_ = (uint16_t)w->id;
+    m->class_ = FOAL__MSG_CLASS;
+    m->next_ = w->pool.reserve;
+    w->pool.reserve = m;
+  }
+  return true;
+}
+
+void foal__pool_close(foal__worker *w)
+{
+  foal__pool *pool = &w->pool;
+  foal__pool_collect(w);
+  for (int c = 0; c < FOAL__BUF_CLASSES; c++) {
+    foal_msg *m;
+    while ((m = pool->bufs[c]) != NULL) {
+      pool->bufs[c] = m->next_;
+      foal__free(m);
+    }
+  }
+  foal__slab *slab;
+  while ((slab = pool->slabs) != NULL) {
+    pool->slabs = slab->next;
+    foal__free(slab->bytes);
+    foal__free(slab);
+  }
+  memset(pool, 0, sizeof *pool);
+}
+
+/* ---- going home ---- */
+
+static void push_home(foal__worker *home, foal_msg *first, foal_msg *last)
+{
+  /* Release: pairs with the acquire exchange in foal__pool_collect; the node's last writes
+   * come before its reuse. */
+  foal_msg *top = foal__load(&home->returned, relaxed);
+  do {
+    last->next_ = top;
+  } while (!foal__cas(&home->returned, &top, first, release));
+}
+
+static void flush_one(foal__worker *w, uint32_t to)
+{
+  foal__outbox *out = &w->pool.out[to];
+  foal_debug_assert(out->head != NULL && out->tail != NULL);
+  push_home(&foal__rt.worker[to], out->head, out->tail);
+  *out = (foal__outbox){NULL, NULL, 0};
+  w->pool.out_any &= ~(UINT64_C(1) << to);
+}
+
+void foal__pool_flush(foal__worker *w)
+{
+  while (w->pool.out_any != 0) flush_one(w, (uint32_t)__builtin_ctzll(w->pool.out_any));
+}
+
+void foal__node_return(foal__worker *w, foal_msg *m)
+{
+  uint32_t to = m->home_;
+  if (to == FOAL__NO_WORKER) {
+    foal__free(m);
+    return;
+  }
+  foal_assert(to < foal__rt.workers);
+  if (w == NULL) {
+    push_home(&foal__rt.worker[to], m, m);
+    return;
+  }
+  foal__outbox *out = &w->pool.out[to];
+  m->next_ = out->head;
+  if (out->tail == NULL) out->tail = m;
+  out->head = m;
+  w->pool.out_any |= UINT64_C(1) << to;
+  if (++out->count >= CHAIN_NODES) flush_one(w, to);
+}
+
+static void keep_buf(foal__worker *w, foal_msg *m)
+{
+  uint8_t c = m->class_;
+  foal_debug_assert(c < FOAL__BUF_CLASSES);
+  if (w->pool.bufs_count[c] >= buf_keep[c]) {
+    foal__free(m);
+    return;
+  }
+  w->pool.bufs_count[c]++;
+  m->next_ = w->pool.bufs[c];
+  w->pool.bufs[c] = m;
+}
+
+void foal__pool_collect(foal__worker *w)
+{
+  if (foal__load(&w->returned, relaxed) == NULL) return;
+  foal_msg *m = foal__xchg(&w->returned, NULL, acquire);
+  while (m != NULL) {
+    foal_msg *next = m->next_;
+    if (m->class_ == FOAL__MSG_CLASS) {
+      m->next_ = w->pool.messages;
+      w->pool.messages = m;
+    } else {
+      keep_buf(w, m);
+    }
+    m = next;
+  }
+}
+
+/* ---- messages ---- */
+
+foal_msg *foal__msg_refill(foal__worker *w)
+{
+  foal__pool_collect(w);
+  if (w->pool.messages == NULL) {
+    char *slab = slab_new(w, SLAB_BYTES);
+    for (size_t at = 0; slab != NULL && at < SLAB_BYTES; at += FOAL_MSG_BYTES) {
+      /* Backwards, so that the free list walks the slab forwards. */
+      foal_msg *m = (foal_msg *)(void *)(slab + SLAB_BYTES - FOAL_MSG_BYTES - at);
+      m->home_ = (uint16_t)w->id;
+      m->class_ = FOAL__MSG_CLASS;
+      m->next_ = w->pool.messages;
+      w->pool.messages = m;
+    }
+  }
+  foal_msg *m = w->pool.messages;
+  if (m != NULL) {
+    w->pool.messages = m->next_;
+    return m;
+  }
+  m = w->pool.reserve;
+  if (m != NULL) w->pool.reserve = m->next_;
+  return m;
+}
+
+foal_msg *foal__loose_message(void)
+{
+  foal_msg *m = foal__alloc(FOAL_MSG_BYTES);
+  if (m == NULL) return NULL;
+  m->home_ = FOAL__NO_WORKER;
+  m->class_ = FOAL__MSG_CLASS;
+  return m;
+}
+
+/* ---- slots ---- */
+
+static void slots_carve(foal__worker *w, uint32_t units)
+{
+  uint32_t slot_bytes = units * UNIT_BYTES;
+  uint32_t count = SLAB_BYTES / slot_bytes;
+  char *bytes = slab_new(w, SLAB_BYTES);
+  if (bytes == NULL) return;
+  foal__slab *slab = w->pool.slabs;
+  slab->slots = (foal_actor *)(void *)bytes;
+  slab->slot_bytes = slot_bytes;
+  slab->slot_count = count;
+  memset(bytes, 0, SLAB_BYTES);
+  for (uint32_t i = count; i-- > 0;) {
+    foal_actor *x = (foal_actor *)(void *)(bytes + (size_t)i * slot_bytes);
+    x->home = (uint16_t)w->id;
+    x->units = (uint8_t)units;
+    x->generation = 1;
+    x->flags = FOAL__IN_POOL;
+    foal__store(&x->inbox, (uintptr_t)1, relaxed);
+    foal__store(&x->owner, w->id, relaxed);
+    x->travel_next = w->pool.slots[units];
+    w->pool.slots[units] = x;
+  }
+}
+
+/* The first free slot of this size that no stale message has put on a run queue: a slot given
+ * to another worker right away must be on none. */
+static foal_actor **slot_find(foal__worker *w, uint32_t units)
+{
+  foal_actor **link = &w->pool.slots[units];
+  while (*link != NULL && (*link)->scheduled) link = &(*link)->travel_next;
+  return link;
+}
+
+foal_actor *foal__slot_take(foal__worker *w, size_t state_bytes)
+{
+  size_t bytes = sizeof(foal_actor) + state_bytes;
+  /* Up to four lines every 16 bytes count; above, whole lines keep the number of sizes down. */
+  size_t step = bytes <= 256 ? UNIT_BYTES : LINE_BYTES;
+  size_t units = (bytes + step - 1) / step * (step / UNIT_BYTES);
+  if (units < SLOT_UNITS_MIN) units = SLOT_UNITS_MIN;
+  bool own_state = units > FOAL__SLOT_UNITS_MAX;
+  if (own_state) units = SLOT_UNITS_MIN;
+  foal_actor **link = slot_find(w, (uint32_t)units);
+  if (*link == NULL) {
+    slots_carve(w, (uint32_t)units);
+    link = slot_find(w, (uint32_t)units);
+  }
+  foal_actor *x = *link;
+  if (x == NULL) return NULL;
+  void *state = own_state ? foal__alloc(state_bytes) : x + 1;
+  if (state == NULL) return NULL;
+  foal_assert(x->type == NULL && (x->flags & FOAL__IN_POOL) != 0);
+  *link = x->travel_next;
+  x->travel_next = NULL;
+  x->flags = own_state ? FOAL__OWN_STATE : 0;
+  if (own_state) *(void **)(void *)(x + 1) = state;
+  x->state = state;
+  memset(state, 0, state_bytes);
+  return x;
+}
+
+void foal__state_free(foal_actor *x)
+{
+  foal_assert((x->flags & FOAL__OWN_STATE) != 0);
+  foal__free(*(void **)(void *)(x + 1));
+}
+
+void foal__slot_give(foal__worker *w, foal_actor *x)
+{
+  foal_assert(x->home == w->id && x->type == NULL);
+  if ((x->flags & (FOAL__IN_POOL | FOAL__RETIRED)) != 0) return;
+  x->flags = FOAL__IN_POOL;
+  x->travel_next = w->pool.slots[x->units];
+  w->pool.slots[x->units] = x;
+}
+
+void foal__slots_each(foal__worker *w, void (*each)(foal__worker *w, foal_actor *x))
+{
+  for (foal__slab *slab = w->pool.slabs; slab != NULL; slab = slab->next) {
+    for (uint32_t i = 0; slab->slots != NULL && i < slab->slot_count; i++) {
+      each(w, (foal_actor *)(void *)(slab->bytes + (size_t)i * slab->slot_bytes));
+    }
+  }
+}
+
+/* ---- timers ---- */
+
+foal__timer *foal__timer_take(foal__worker *w)
+{
+  foal__timer *t = w->pool.timers;
+  if (t != NULL) {
+    w->pool.timers = t->next;
+    return t;
+  }
+  t = foal__carve(w, sizeof *t);
+  if (t != NULL) memset(t, 0, sizeof *t);
+  return t;
+}
+
+void foal__timer_give(foal__worker *w, foal__timer *t)
+{
+  foal_debug_assert(t->link == NULL);
+  t->next = w->pool.timers;
+  w->pool.timers = t;
+}
+
+/* ---- buffers ---- */
+
+void *foal__buf_take(size_t bytes, size_t *got, uint8_t *class_, uint16_t *home)
+{
+  foal__worker *w = foal__self;
+  uint8_t c = 0;
+  while (c < FOAL__BUF_CLASSES && buf_bytes[c] < bytes) c++;
+  bool pooled = c < FOAL__BUF_CLASSES && w != NULL;
+  *class_ = pooled ? c : (uint8_t)FOAL__LOOSE_CLASS;
+  *home = pooled ? (uint16_t)w->id : (uint16_t)FOAL__NO_WORKER;
+  *got = c < FOAL__BUF_CLASSES ? buf_bytes[c] : bytes;
+  if (pooled && w->pool.bufs[c] == NULL) foal__pool_collect(w);
+  if (pooled && w->pool.bufs[c] != NULL) {
+    foal_msg *m = w->pool.bufs[c];
+    w->pool.bufs[c] = m->next_;
+    w->pool.bufs_count[c]--;
+    return m;
+  }
+  if (foal__fault("pool.buf")) return NULL;
+  return foal__alloc(*got);
+}
+
+void foal__buf_give(foal_msg *m)
+{
+  foal__worker *w = foal__self;
+  if (m->home_ == FOAL__NO_WORKER) {
+    foal__free(m);
+  } else if (w != NULL && m->home_ == w->id) {
+    keep_buf(w, m);
+  } else if (foal__rt.worker == NULL) {
+    foal__free(m); /* the runtime ended before the buffer did */
+  } else {
+    foal__node_return(w, m);
+  }
+}

@@ -1,0 +1,156 @@
+/* turn.c - one turn of one actor: a batch of messages, bounded by count and by time.
+ *
+ * A batch ends after batch_messages (or as many as were waiting, up to LONG_BATCH: a consumer
+ * that lags must catch up), after batch_us, when the worker's backlog has outgrown the cache,
+ * when the actor's receiver is overloaded (mute), or when the actor ended. The clock is read
+ * after 1, 2, 4, 8 ... messages, so a turn of one message never reads it twice.
+ *
+ * Muting. The depth of a mailbox travels in the word the sender swings, so the overload is
+ * known with the push itself. The muted sender registers with the receiver and then sends it an
+ * empty control message: whatever happens in between, the receiver has a turn after the
+ * registration, and every turn ends with a look at the waiters. That replaces the usual
+ * register-then-recheck by the guarantee messages already give; tests/model/mute.pml.      */
+#include "mailbox.h"
+#include "pool.h"
+
+enum { LONG_BATCH = 4096 };
+
+/* Makes the receiver look at its waiters at the end of a turn. */
+static void look_run(void *self, foal_msg *m)
+{
+  (void)self;
+  foal__message_done(m);
+}
+static const foal_behaviour look = {look_run, NULL, "foal", "look"};
+
+static void mute(foal__worker *w, foal_actor *x)
+{
+  foal_actor *on = w->mute_on;
+  foal_msg *m = foal__msg_take(w);
+  foal_debug_assert(on != NULL && on != x);
+  if (m == NULL) { /* no memory for the look: better an overfull mailbox than a lost actor */
+    foal__ring_push(&w->ready, x);
+    return;
+  }
+  m->behaviour_ = &look;
+  m->generation_ = 0; /* nobody's: the slot gets its turn, the message is dropped */
+  foal__bump(w, FOAL__C_mutes, 1);
+  x->flags |= FOAL__MUTED;
+  if (w->measured == x) w->measured = NULL;
+  foal_actor *top = foal__load(&on->waiters, relaxed);
+  do {
+    x->travel_next = top;
+    /* Release: pairs with the acquire exchange in foal__unmute. From here on x belongs to its
+     * waker. */
+  } while (!foal__cas(&on->waiters, &top, x, release));
+  foal__send(on, m, true);
+}
+
+static void run_flush(foal__worker *w, foal_actor *x)
+{
+  void (*flush)(void *) = w->flush;
+  w->flush = NULL;
+  flush(x->state);
+  foal_debug_assert(w->flush == NULL);
+}
+
+static void run_one(foal__worker *w, foal_actor *x)
+{
+  foal_msg *m = x->head;
+  x->head = m->next_;
+  if (x->head == NULL) x->tail = NULL;
+  x->queued--;
+  w->backlog--;
+  if (__builtin_expect(m->generation_ != x->generation, 0)) {
+    if (m->generation_ != 0) foal__bump(w, FOAL__C_messages_dropped, 1);
+    foal__msg_drop(w, m);
+    return;
+  }
+  w->behaviour = m->behaviour_;
+  m->behaviour_->run(x->state, m);
+  if (__builtin_expect(w->yield & FOAL__YIELD_END, 0)) {
+    if (w->flush != NULL) run_flush(w, x);
+    foal__end(w, x, (foal_err)x->why);
+    w->yield &= ~(uint32_t)FOAL__YIELD_END;
+  }
+}
+
+/* Runs messages until the local FIFO is empty or the batch is over; returns how many. */
+static uint32_t run_batch(foal__worker *w, foal_actor *x, uint32_t limit)
+{
+  uint32_t count = 0;
+  uint64_t began = 0;
+  while (x->head != NULL && count < limit) {
+    run_one(w, x);
+    count++;
+    if (__builtin_expect(w->yield, 0)) break;
+    if ((count & (count - 1)) != 0 || x->head == NULL) continue;
+    uint64_t now = foal__clock_cycles();
+    if (count == 1) began = now;
+    if (now - began > foal__rt.batch_cycles) break;
+  }
+  return count;
+}
+
+/* Nothing is left in the local FIFO: may the slot go idle? false: there is more in the inbox. */
+static bool rest(foal__worker *w, foal_actor *x)
+{
+  uintptr_t word = foal__load(&x->inbox, relaxed);
+  if (word > FOAL__IDLE) {
+    foal__inbox_take(w, x);
+    return false;
+  }
+  if (word == 0 && x->notified) {
+    /* Acq_rel: the next sender that sees IDLE comes after this turn; pairs with its push. */
+    if (!foal__cas_strong(&x->inbox, &word, FOAL__IDLE, acq_rel)) return rest(w, x);
+    x->notified = 0;
+  }
+  return true;
+}
+
+static void settle(foal__worker *w, foal_actor *x)
+{
+  x->scheduled = 0;
+  if (x->type != NULL) return;
+  if (x->home == w->id) {
+    foal__slot_give(w, x);
+  } else {
+    x->scheduled = 1; /* nobody lives here any more: the slot goes home */
+    foal__hand_over(x, x->home);
+  }
+}
+
+/* What becomes of the slot after its batch. */
+static void dispose(foal__worker *w, foal_actor *x)
+{
+  if ((w->yield & FOAL__YIELD_MUTE) != 0 && x->type != NULL) {
+    mute(w, x);
+  } else if (x->head != NULL) {
+    foal__ring_push(&w->ready, x);
+  } else if (foal__pull(w, x)) {
+    return;
+  } else if (rest(w, x)) {
+    settle(w, x);
+  } else {
+    foal__ring_push(&w->ready, x);
+  }
+}
+
+void foal__turn(foal__worker *w, foal_actor *x)
+{
+  uint32_t limit = foal__rt.batch;
+  foal_debug_assert(x->scheduled && w->current == NULL);
+  if (x->queued > limit) limit = x->queued < LONG_BATCH ? x->queued : LONG_BATCH;
+  w->current = x;
+  w->yield = 0;
+  uint32_t count = run_batch(w, x, limit);
+  if (w->flush != NULL) {
+    run_flush(w, x);
+    if ((w->yield & FOAL__YIELD_END) != 0) foal__end(w, x, (foal_err)x->why);
+  }
+  w->current = NULL;
+  w->behaviour = NULL;
+  foal__bump(w, FOAL__C_messages, count);
+  if (foal__load(&x->waiters, relaxed) != NULL) foal__unmute(w, x);
+  dispose(w, x);
+}

@@ -1,0 +1,312 @@
+/* sched.c - workers: run what is runnable, poll by time, park without polling, end exactly.
+ *
+ * Parking. A worker that finds nothing announces itself (`parked` = 1), looks once more at what
+ * others may have pushed, and blocks in its loop. A sender publishes first and looks at `parked`
+ * afterwards; both steps are seq_cst on both sides, so one of the two sees the other. The
+ * exchange on `parked` lets exactly one waker through per sleep.
+ *
+ * Quiescence. `active` counts the workers that are not parked. Only active workers send, so
+ * when it reaches zero no message exists anywhere; if nothing holds the program alive either,
+ * it is over. The order is delicate: count first, then claim, in all three places (waker,
+ * woken sleeper, sleeper that changes its mind). The other order ends programs with a message
+ * on its way; tests/model/park.pml finds that, and a leaked count too.                        */
+#include "sched.h"
+
+#include "actor.h"
+#include "impl/assert.h"
+#include "impl/lifetime.h"
+#include "impl/mailbox.h"
+#include "impl/pool.h"
+#include "impl/timer_node.h"
+#include "log.h"
+
+enum {
+  FRESH_FAIR = 15,        /* one run in 16 takes the oldest, so that new actors starve nobody */
+  FRESH_FAIR_FULL = 4095, /* one in 4096 until a large backlog is worked off */
+  BACKLOG_LOW = 256,
+  SPIN_LOOKS = 32,
+  TURNS_UNPOLLED = 63,
+};
+
+foal__runtime foal__rt;
+_Thread_local foal__worker *foal__self __attribute__((tls_model("initial-exec")));
+
+/* ---- waking and quiescence ---- */
+
+void foal__wake(foal__worker *sleeper)
+{
+  /* Seq_cst: after the push that is the reason; pairs with the store in park(). */
+  if (foal__load(&sleeper->parked, seq_cst) == 0) return;
+  foal__add(&foal__rt.active, 1, seq_cst);
+  if (foal__xchg(&sleeper->parked, 0, seq_cst) != 0) {
+    foal__worker *w = foal__self;
+    uint64_t began = w != NULL && w->measured != NULL ? foal__clock_cycles() : 0;
+    foal__poller_wake(sleeper->poller);
+    if (w == NULL) return;
+    foal__bump(w, FOAL__C_wakes, 1);
+    /* A wake costs as much as a thousand messages and is not the behaviour's own cost. */
+    if (w->measured != NULL) w->excused += foal__clock_cycles() - began;
+  } else {
+    foal__sub(&foal__rt.active, 1, seq_cst); /* somebody else woke it */
+  }
+}
+
+static void stop_all(void)
+{
+  /* Seq_cst: published before each worker's `parked` is read, as any other push. */
+  foal__store(&foal__rt.stopping, 1, seq_cst);
+  for (uint32_t i = 0; i < foal__rt.workers; i++) {
+    foal__worker *w = &foal__rt.worker[i];
+    if (w == foal__self) continue;
+    foal__xchg(&w->parked, 0, seq_cst);
+    foal__poller_wake(w->poller);
+  }
+}
+
+static bool inbound(foal__worker *w)
+{
+  /* Seq_cst: after `parked` was announced; pairs with the pushes in mailbox.c. */
+  return foal__load(&w->notified, seq_cst) != NULL || foal__load(&w->arrived, seq_cst) != NULL ||
+         foal__load(&foal__rt.stopping, seq_cst) != 0 ||
+         (foal__load(&foal__rt.draining, seq_cst) != 0 && !w->drain_seen);
+}
+
+static void poll_now(foal__worker *w, uint64_t timeout_ns)
+{
+  foal__poller_poll(w->poller, timeout_ns);
+  w->last_poll = foal__clock_cycles();
+  w->now_ns = foal__clock_ns();
+  foal__bump(w, FOAL__C_polls, 1);
+  if (w->wheel.count > 0) {
+    foal__wheel_turn(w, w->now_ns / 1000000);
+  } else {
+    w->wheel.now_ms = w->now_ns / 1000000;
+  }
+  w->busy = w->wheel.count > 0 || foal__poller_busy(w->poller);
+}
+
+static void release_due(foal__worker *w)
+{
+  for (; w->releases > 0; w->releases--) foal_release();
+}
+
+static uint64_t sleep_ns(foal__worker *w)
+{
+  uint64_t ms = foal__wheel_wait_ms(w);
+  uint64_t ns = ms > FOAL_TIMER_MS_MAX ? FOAL__POLL_FOREVER : ms * 1000000;
+  if (foal__rt.drain_by_ns != 0 && w->id == 0) {
+    uint64_t left = foal__rt.drain_by_ns > w->now_ns ? foal__rt.drain_by_ns - w->now_ns : 0;
+    if (left < ns) ns = left;
+  }
+  return ns;
+}
+
+static void uncount_claimed(foal__worker *w)
+{
+  /* A waker that claimed this sleep has counted for us already. */
+  if (foal__xchg(&w->parked, 0, seq_cst) == 0) foal__sub(&foal__rt.active, 1, seq_cst);
+}
+
+/* Sleeps until there is something to do; false: the program is over. */
+static bool park(foal__worker *w)
+{
+  w->now_ns = foal__clock_ns();
+  uint64_t timeout_ns = sleep_ns(w);
+  if (timeout_ns == 0) {
+    poll_now(w, 0);
+    release_due(w);
+    return true;
+  }
+  foal__store(&w->parked, 1, seq_cst);
+  if (inbound(w)) {
+    uncount_claimed(w);
+    return true;
+  }
+  if (foal__sub(&foal__rt.active, 1, seq_cst) == 1 &&
+      foal__load(&foal__rt.holds, seq_cst) == 0) {
+    stop_all();
+    return false;
+  }
+  foal__bump(w, FOAL__C_parks, 1);
+  poll_now(w, timeout_ns);
+  foal__add(&foal__rt.active, 1, seq_cst); /* first here too: the wake may be a late one */
+  uncount_claimed(w);
+  release_due(w);
+  return true;
+}
+
+/* Looks for inbound work for a moment before sleeping; an option, off by default. */
+static bool spin(foal__worker *w)
+{
+  uint64_t until = foal__clock_ns() + foal__rt.spin_ns;
+  while (foal__clock_ns() < until) {
+    for (int i = 0; i < SPIN_LOOKS; i++) {
+      if (inbound(w)) return true;
+      foal__thread_relax();
+    }
+    if (foal__poller_busy(w->poller)) poll_now(w, 0);
+    if (foal__ring_count(&w->ready) + foal__ring_count(&w->fresh) > 0) return true;
+  }
+  return false;
+}
+
+/* ---- one worker ---- */
+
+static foal_actor *next_actor(foal__worker *w)
+{
+  if (w->backlog >= FOAL__BACKLOG) w->full = true;
+  if (w->backlog < BACKLOG_LOW) w->full = false;
+  uint32_t mask = w->full ? FRESH_FAIR_FULL : FRESH_FAIR;
+  if (foal__ring_count(&w->fresh) > 0 &&
+      ((++w->tick & mask) != 0 || foal__ring_count(&w->ready) == 0)) {
+    return foal__ring_newest(&w->fresh);
+  }
+  return foal__ring_oldest(&w->ready);
+}
+
+static void run_next(foal__worker *w, foal_actor *x)
+{
+  if (foal__rt.workers > 1) {
+    /* Relaxed: a hint; see balance.c. */
+    uint32_t hungry = foal__load(&foal__rt.hungry, relaxed);
+    if (w->id < 32) hungry &= ~(UINT32_C(1) << w->id);
+    if (__builtin_expect(hungry != 0, 0)) {
+      if (foal__ring_count(&w->ready) > 0) foal__give(w, hungry);
+      foal__turn_measured(w, x);
+      return;
+    }
+  }
+  foal__turn(w, x);
+}
+
+static void drain_check(foal__worker *w)
+{
+  if (!w->drain_seen && foal__load(&foal__rt.draining, acquire) != 0) foal__drain_begin(w);
+  if (w->id != 0 || foal__rt.drain_by_ns == 0 || w->now_ns < foal__rt.drain_by_ns) return;
+  foal_log(FOAL_LOG_WARNING, "connections were still open %llu ms after the signal: cut off",
+           (unsigned long long)(foal__rt.drain_ns / 1000000));
+  foal__rt.drain_by_ns = 0;
+  foal_stop(0);
+}
+
+/* No actor is runnable; false: the program is over. */
+static bool idle(foal__worker *w)
+{
+  uint32_t me = w->id < 32 ? UINT32_C(1) << w->id : 0;
+  w->backlog = 0;
+  foal__pool_flush(w);
+  if (foal__rt.workers > 1) foal__or(&foal__rt.hungry, me, relaxed); /* a hint */
+  bool on = (foal__rt.spin_ns > 0 && spin(w)) || park(w);
+  if (foal__rt.workers > 1) foal__and(&foal__rt.hungry, ~me, relaxed);
+  return on;
+}
+
+static bool poll_due(foal__worker *w)
+{
+  /* Reading the counter costs as much as a message: every time only when there is something to
+   * poll for. */
+  if (!w->busy && (++w->turns & TURNS_UNPOLLED) != 0) return false;
+  return foal__clock_cycles() - w->last_poll > foal__rt.poll_cycles;
+}
+
+static void worker_loop(foal__worker *w)
+{
+  for (;;) {
+    if (foal__load(&w->notified, relaxed) != NULL || foal__load(&w->arrived, relaxed) != NULL) {
+      foal__drain_inbound(w);
+    }
+    if (poll_due(w)) {
+      foal__pool_flush(w);
+      poll_now(w, 0);
+      release_due(w);
+      drain_check(w);
+      if (foal__load(&foal__rt.stopping, relaxed) != 0) return;
+    }
+    foal_actor *x = next_actor(w);
+    if (x != NULL) {
+      run_next(w, x);
+      continue;
+    }
+    if (foal__load(&foal__rt.stopping, relaxed) != 0) return;
+    drain_check(w);
+    if (foal__ring_count(&w->ready) == 0 && foal__ring_count(&w->fresh) == 0 && !idle(w)) return;
+  }
+}
+
+static void worker_main(void *arg)
+{
+  foal__worker *w = arg;
+  foal__self = w;
+  if (foal__rt.pin) foal__thread_pin(w->id);
+  worker_loop(w);
+  foal__worker_finish(w);
+  foal__self = NULL;
+}
+
+/* ---- running ---- */
+
+int foal_run(void)
+{
+  foal__worker *w = foal__self;
+  foal_assert(foal__rt.started && w != NULL && w->id == 0);
+  uint32_t running = 1;
+  for (uint32_t i = 1; i < foal__rt.workers; i++) {
+    foal__worker *other = &foal__rt.worker[i];
+    if (!foal__thread_start(&other->thread, worker_main, other)) {
+      foal_log(FOAL_LOG_ERROR, "cannot start worker %u: the system allows no more threads", i);
+      foal__store(&foal__rt.status, 1, relaxed);
+      foal__store(&foal__rt.stopping, 1, seq_cst);
+      break;
+    }
+    running++;
+  }
+  if (foal__rt.pin) foal__thread_pin(0);
+  worker_loop(w);
+  foal__worker_finish(w);
+  for (uint32_t i = 1; i < running; i++) foal__thread_join(&foal__rt.worker[i].thread);
+  int status = foal__load(&foal__rt.status, relaxed);
+  foal__runtime_close();
+  return status;
+}
+
+void foal_stop(int status)
+{
+  foal_assert(foal__rt.started);
+  foal__store(&foal__rt.status, status, relaxed); /* read after the threads were joined */
+  stop_all();
+}
+
+void foal_drain(void)
+{
+  foal_assert(foal__rt.started);
+  if (foal__xchg(&foal__rt.draining, 1, seq_cst) != 0) return;
+  for (uint32_t i = 0; i < foal__rt.workers; i++) foal__wake(&foal__rt.worker[i]);
+}
+
+bool foal_draining(void)
+{
+  return foal__load(&foal__rt.draining, relaxed) != 0;
+}
+
+void foal_hold(void)
+{
+  foal__add(&foal__rt.holds, 1, seq_cst);
+}
+
+void foal_release(void)
+{
+  int32_t before = foal__sub(&foal__rt.holds, 1, seq_cst);
+  foal_assert(before > 0);
+  /* A worker notices when it parks; for another thread somebody must look now. */
+  if (before == 1 && foal__self == NULL) foal__wake(&foal__rt.worker[0]);
+}
+
+uint32_t foal_workers(void)
+{
+  return foal__rt.workers;
+}
+
+uint32_t foal_worker(void)
+{
+  return foal__self != NULL ? foal__self->id : UINT32_MAX;
+}
