@@ -1,0 +1,111 @@
+/* session.h - the inside of a session.
+ *
+ *   in    ciphertext that OpenSSL has not read: `reading`, the one it reads, then `in`
+ *   plain plaintext that has been decrypted: `plain`, then `fill`, the one being filled
+ *   text  plaintext that waits to be encrypted
+ *   out   ciphertext that waits to be taken: `out`, then `writing`, the one being filled
+ *
+ * Invariant: between calls OpenSSL holds no decrypted byte (SSL_pending is 0), so there
+ * is something to decrypt only when `in` is not empty. `tls` is NULL before the first
+ * byte of a server and after dispose.                                                  */
+#ifndef FOAL_SSL_IMPL_SESSION_H
+#define FOAL_SSL_IMPL_SESSION_H
+
+#include "../../runtime/bufq.h"
+#include "../info.h"
+#include "../ssl.h"
+#include "ctx.h"
+#include "fill.h"
+#include "osslerr.h"
+
+enum {
+  FOAL__IN_BYTES_MAX = 1 << 20,       /* ciphertext that nobody reads */
+  FOAL__IN_COUNT_MAX = 4096,          /* the same in buffers */
+  FOAL__FLIGHT_BYTES_MAX = 256 << 10, /* handshake output that nobody takes */
+  FOAL__OUT_BYTES_MAX = 96 << 10,     /* any output that nobody takes, once ready */
+  FOAL__QUIET_BYTES_MAX = 64 << 10,   /* input without application data, once ready */
+  FOAL__KEY_UPDATES_MAX = 32,         /* key updates without application data */
+  FOAL__RECORD_BYTES = SSL3_RT_MAX_PLAIN_LENGTH,
+  FOAL__NO_ALERT = 0xffff
+};
+
+/* Which bound the BIO ran into: it can only make OpenSSL fail, this says why. */
+typedef enum foal__stop {
+  FOAL__STOP_NONE,
+  FOAL__STOP_HANDSHAKE_BYTES,
+  FOAL__STOP_QUIET_BYTES,
+  FOAL__STOP_KEY_UPDATES,
+  FOAL__STOP_OUT_BYTES,
+  FOAL__STOP_NO_MEMORY
+} foal__stop;
+
+struct foal_ssl {
+  SSL *tls;
+  foal_ssl_ctx *ctx; /* counted */
+  char *reason;      /* owned; NULL: see err */
+  const char *alpn;
+  foal_bufq in;
+  foal_bufq plain;
+  foal_bufq text;
+  foal_bufq out;
+  foal__drain reading;
+  foal__fill fill;
+  foal__fill writing;
+  uint32_t plain_bytes; /* in plain and fill */
+  uint32_t out_bytes;   /* in out and writing */
+  uint32_t quiet_bytes; /* read by OpenSSL since the last plaintext */
+  uint32_t records;     /* written under the present key */
+  uint16_t alert_in, alert_out;
+  uint8_t status; /* foal_ssl_status */
+  uint8_t err;    /* foal_err */
+  uint8_t stop;   /* foal__stop */
+  uint8_t key_updates;
+  bool server : 1;
+  bool close_due : 1;  /* close_notify is to be sent when text is empty */
+  bool close_sent : 1; /* it was given to OpenSSL */
+  bool end_seen : 1;   /* the peer's close_notify */
+  bool ended : 1;      /* the transport's end */
+  bool key_due : 1;    /* a key update is to be sent */
+  foal_ssl_counts counts;
+};
+
+/* The functions below run in the turn that the public ones were called in. */
+
+/* How much ciphertext OpenSSL has not read. */
+static inline size_t foal__ssl_in_bytes(const foal_ssl *s)
+{
+  return s->reading.left + foal_bufq_bytes(&s->in);
+}
+
+/* Makes the session's SSL; false: the session has failed. */
+bool foal__ssl_begin(foal_ssl *s);
+
+/* Has new keys made before the next record; false: not possible. */
+bool foal__ssl_rekey(foal_ssl *s, bool ask_peer);
+
+/* Takes one step of the handshake. */
+void foal__ssl_step(foal_ssl *s);
+
+/* Decrypts until `want` bytes are there or nothing is left to decrypt. */
+void foal__ssl_decrypt(foal_ssl *s, size_t want);
+
+/* Encrypts what fits into one buffer. */
+void foal__ssl_encrypt(foal_ssl *s);
+
+/* Whether foal__ssl_encrypt would make something. */
+bool foal__ssl_encrypt_due(const foal_ssl *s);
+
+/* Ends the session because OpenSSL refused with this SSL_get_error code. */
+void foal__ssl_refused(foal_ssl *s, int code);
+
+/* Ends the session; the reason is formatted. */
+void foal__ssl_fail(foal_ssl *s, foal_ssl_status status, foal_err err, const char *format,
+                    ...) __attribute__((format(printf, 4, 5)));
+
+/* If the transport has ended and everything was read, decides how it ended. */
+void foal__ssl_settle_end(foal_ssl *s);
+
+/* The session of an SSL, for OpenSSL's callbacks; NULL: not one of ours. */
+foal_ssl *foal__ssl_of(const SSL *tls);
+
+#endif

@@ -1,0 +1,382 @@
+/* ssl_io.c - bytes through a session: receive and read, write and send.
+ *
+ * Reading: OpenSSL decrypts straight into iso buffers, sized by what can come out of the
+ * ciphertext at hand, never by a length that the peer announces. Writing: plaintext waits
+ * as it came; a record is made only when its ciphertext has room in the buffer that is
+ * filled, so SSL_write has no reason to stop half-way. Loops follow the bytes at hand;
+ * nothing recurses.                                                                    */
+#include "impl/bio.h"
+#include "impl/check.h"
+#include "impl/session.h"
+
+#include <limits.h>
+
+enum {
+  JOIN_BYTES = 4096,  /* leftovers up to here are joined into one buffer */
+  SPLIT_BYTES = 4096, /* the smallest piece of a record made only to fill a buffer */
+  SEALED_BYTES =
+      5 + SSL3_RT_MAX_ENCRYPTED_OVERHEAD, /* a record's ciphertext beyond its text */
+  SEALED_1_3_BYTES = 5 + 1 + 16,
+  KEY_UPDATE_BYTES = 5 + 5 + 1 + 16 /* on the wire */
+};
+
+/* ---- in ---- */
+
+static bool takes_input(const foal_ssl *s)
+{
+  return s->status == FOAL_SSL_HANDSHAKE || s->status == FOAL_SSL_READY ||
+         s->status == FOAL_SSL_SHUT;
+}
+
+void foal_ssl_receive(foal_ssl *s, foal_buf **cipher)
+{
+  foal_check(s != NULL && cipher != NULL && *cipher != NULL);
+  size_t len = foal_buf_len(*cipher);
+  bool kept = len > 0 && takes_input(s);
+  bool full = foal__ssl_in_bytes(s) + len > FOAL__IN_BYTES_MAX ||
+              foal_bufq_count(&s->in) >= FOAL__IN_COUNT_MAX;
+  if (kept && !full)
+    foal_bufq_put(&s->in, cipher);
+  else
+    foal_buf_drop(cipher);
+  if (kept) s->counts.cipher_in += len;
+  if (kept && full)
+    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_LIMIT,
+                   "%d bytes of ciphertext wait to be read", FOAL__IN_BYTES_MAX);
+  if (s->status != FOAL_SSL_HANDSHAKE) return;
+  if (s->tls == NULL && (foal__ssl_in_bytes(s) == 0 || !foal__ssl_begin(s))) return;
+  foal__ssl_step(s);
+}
+
+/* Makes room to decrypt into. What OpenSSL holds of an unfinished record was counted as
+ * quiet, so the sum is at least what can come out. */
+static bool open_fill(foal_ssl *s)
+{
+  if (s->fill.room > 0) return true;
+  foal__fill_finish(&s->fill, &s->plain);
+  size_t wanted = foal__ssl_in_bytes(s) + s->quiet_bytes + (size_t)SSL_pending(s->tls);
+  if (foal__fill_open(&s->fill, wanted < FOAL_SSL_CHUNK ? wanted : FOAL_SSL_CHUNK))
+    return true;
+  foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory for a plaintext buffer");
+  return false;
+}
+
+/* SSL_read had nothing to give: why? */
+static void read_stopped(foal_ssl *s, int code)
+{
+  if (code == SSL_ERROR_WANT_READ) return;
+  if (code != SSL_ERROR_ZERO_RETURN) {
+    foal__ssl_refused(s, code);
+    return;
+  }
+  s->end_seen = true;
+  s->status = s->status == FOAL_SSL_SHUT ? FOAL_SSL_CLOSED : FOAL_SSL_CLOSING;
+  foal_bufq_clear(&s->in);
+  foal__drain_clear(&s->reading);
+}
+
+static bool decrypt_once(foal_ssl *s)
+{
+  size_t n = 0;
+  if (!open_fill(s)) return false;
+  foal__ossl_clear();
+  int ok = SSL_read_ex(s->tls, s->fill.at, s->fill.room, &n);
+  if (ok == 1) {
+    foal__fill_wrote(&s->fill, n);
+    s->plain_bytes += (uint32_t)n;
+    s->quiet_bytes = 0;
+    s->key_updates = 0;
+    return true;
+  }
+  read_stopped(s, SSL_get_error(s->tls, ok));
+  if (s->fill.len == 0) foal__fill_clear(&s->fill);
+  foal__ossl_clear();
+  return false;
+}
+
+void foal__ssl_decrypt(foal_ssl *s, size_t want)
+{
+  while (s->status == FOAL_SSL_READY || s->status == FOAL_SSL_SHUT) {
+    bool half = SSL_pending(s->tls) > 0;
+    if (!half && (s->plain_bytes >= want || foal__ssl_in_bytes(s) == 0)) break;
+    if (!decrypt_once(s)) break;
+  }
+  bool speaks = s->status == FOAL_SSL_READY || s->status == FOAL_SSL_CLOSING;
+  if (speaks && SSL_get_key_update_type(s->tls) != SSL_KEY_UPDATE_NONE) s->key_due = true;
+}
+
+/* The oldest bytes as they lie; the caller has seen that there are some. */
+static bool take_oldest(foal_ssl *s, foal_buf **plain) FOAL_MAKES(*plain);
+static bool take_joined(foal_ssl *s, size_t len, foal_buf **plain) FOAL_MAKES(*plain);
+static bool take_exactly(foal_ssl *s, size_t len, foal_buf **plain) FOAL_MAKES(*plain);
+
+static bool take_oldest(foal_ssl *s, foal_buf **plain)
+{
+  if (foal_bufq_count(&s->plain) == 0) return foal__fill_take(&s->fill, plain);
+  return foal_bufq_take(&s->plain, plain);
+}
+
+/* The first len bytes, copied out of several buffers. */
+static bool take_joined(foal_ssl *s, size_t len, foal_buf **plain)
+{
+  foal_buf *b;
+  if (!foal_buf_new(plain, len)) return false;
+  while (foal_buf_len(*plain) < len && foal_bufq_take(&s->plain, &b)) {
+    size_t n = len - foal_buf_len(*plain);
+    n = n < foal_buf_len(b) ? n : foal_buf_len(b);
+    (void)foal_buf_append(*plain, foal_buf_data(b), n);
+    foal_buf_consume(b, n);
+    if (foal_buf_len(b) > 0)
+      foal_bufq_put_back(&s->plain, &b);
+    else
+      foal_buf_drop(&b);
+  }
+  foal_check(foal_buf_len(*plain) == len);
+  return true;
+}
+
+static bool take_exactly(foal_ssl *s, size_t len, foal_buf **plain)
+{
+  foal_buf *b;
+  foal__fill_finish(&s->fill, &s->plain);
+  if (!foal_bufq_take(&s->plain, &b)) return false;
+  size_t first = foal_buf_len(b);
+  bool split = first > len && foal_buf_split(b, len, plain);
+  foal_bufq_put_back(&s->plain, &b);
+  if (first > len) return split;
+  if (first == len) return foal_bufq_take(&s->plain, plain);
+  return take_joined(s, len, plain);
+}
+
+/* Whether read(0) gives its leftovers in one piece by a copy: only when that is cheap. */
+static bool worth_joining(const foal_ssl *s)
+{
+  bool several = foal_bufq_count(&s->plain) > (s->fill.len > 0 ? 0u : 1u);
+  return several && s->plain_bytes <= JOIN_BYTES;
+}
+
+bool foal_ssl_read(foal_ssl *s, size_t expect, foal_buf **plain)
+{
+  foal_check(s != NULL && plain != NULL);
+  if (expect > FOAL_SSL_READ_MAX) {
+    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_LIMIT,
+                   "read of %zu bytes at once, more than %d", expect, FOAL_SSL_READ_MAX);
+    return false;
+  }
+  foal__ssl_decrypt(s, expect > 0 ? expect : FOAL_SSL_CHUNK);
+  foal__ssl_settle_end(s);
+  if (s->plain_bytes == 0 || s->plain_bytes < expect) return false;
+  size_t len = expect == 0 && worth_joining(s) ? s->plain_bytes : expect;
+  bool ok = len > 0 ? take_exactly(s, len, plain) : take_oldest(s, plain);
+  if (!ok) {
+    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory for a plaintext buffer");
+    return false;
+  }
+  s->plain_bytes -= (uint32_t)foal_buf_len(*plain);
+  s->counts.plain_in += foal_buf_len(*plain);
+  return true;
+}
+
+/* ---- out ---- */
+
+static bool speaks(const foal_ssl *s)
+{
+  return s->status == FOAL_SSL_READY || s->status == FOAL_SSL_CLOSING;
+}
+
+static foal_err enqueue(foal_ssl *s, bool early, foal_buf **plain) FOAL_TAKES(*plain);
+
+static foal_err enqueue(foal_ssl *s, bool early, foal_buf **plain)
+{
+  foal_check(s != NULL && plain != NULL && *plain != NULL);
+  bool disposed = s->status == FOAL_SSL_DISPOSED;
+  bool open = speaks(s) || (early && s->status == FOAL_SSL_HANDSHAKE);
+  bool empty = foal_buf_len(*plain) == 0;
+  bool full = foal_bufq_room(&s->text) == 0;
+  if (open && !empty && !full)
+    foal_bufq_put(&s->text, plain);
+  else
+    foal_buf_drop(plain);
+  if (disposed) return FOAL_OK;
+  if (!open) return FOAL_BAD_STATE;
+  return full && !empty ? FOAL_FULL : FOAL_OK;
+}
+
+foal_err foal_ssl_write(foal_ssl *s, foal_buf **plain)
+{
+  return enqueue(s, false, plain);
+}
+
+foal_err foal_ssl_queue(foal_ssl *s, foal_buf **plain)
+{
+  return enqueue(s, true, plain);
+}
+
+size_t foal_ssl_write_room(const foal_ssl *s)
+{
+  return speaks(s) || s->status == FOAL_SSL_HANDSHAKE ? foal_bufq_room(&s->text) : 0;
+}
+
+size_t foal_ssl_queued_bytes(const foal_ssl *s)
+{
+  return foal_bufq_bytes(&s->text);
+}
+
+bool foal__ssl_encrypt_due(const foal_ssl *s)
+{
+  if (s->status != FOAL_SSL_READY && s->status != FOAL_SSL_CLOSING &&
+      s->status != FOAL_SSL_SHUT && s->status != FOAL_SSL_CLOSED)
+    return false;
+  if (s->close_sent) return false;
+  return s->close_due || s->key_due || foal_bufq_bytes(&s->text) > 0;
+}
+
+bool foal_ssl_can_send(const foal_ssl *s)
+{
+  foal_check(s != NULL);
+  return s->out_bytes > 0 || foal__ssl_encrypt_due(s);
+}
+
+static size_t sealed_bytes(const foal_ssl *s)
+{
+  return SSL_version(s->tls) >= TLS1_3_VERSION ? SEALED_1_3_BYTES : SEALED_BYTES;
+}
+
+/* How much text the next record takes, so that its ciphertext fits into the buffer being
+ * filled. 0: not now; the buffer has to leave first, or memory is exhausted. */
+static size_t next_record(foal_ssl *s)
+{
+  size_t text = foal_bufq_bytes(&s->text), sealed = sealed_bytes(s);
+  size_t len = text < FOAL__RECORD_BYTES ? text : FOAL__RECORD_BYTES;
+  if (s->writing.room >= len + sealed) return len;
+  if (s->out_bytes > 0)
+    return s->writing.room >= SPLIT_BYTES + sealed ? s->writing.room - sealed : 0;
+  size_t wanted = text + sealed * (text / FOAL__RECORD_BYTES + 1);
+  if (foal__bio_reserve(s, wanted < FOAL_SSL_CHUNK ? wanted : FOAL_SSL_CHUNK)) return len;
+  foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory for a ciphertext buffer");
+  return 0;
+}
+
+/* A peer that only listens may renew keys, too: each record for it makes up for one
+ * update. */
+static void forgive(foal_ssl *s)
+{
+  if (s->key_updates > 0) s->key_updates--;
+  s->quiet_bytes -= s->quiet_bytes < KEY_UPDATE_BYTES ? s->quiet_bytes : KEY_UPDATE_BYTES;
+}
+
+/* Encrypts one record; fewer bytes than asked when the peer wants small records. 0:
+ * failed. */
+static size_t seal(foal_ssl *s, const uint8_t *text, size_t len)
+{
+  size_t n = 0;
+  foal__ossl_clear();
+  int ok = SSL_write_ex(s->tls, text, len, &n);
+  if (ok != 1) {
+    foal__ssl_refused(s, SSL_get_error(s->tls, ok));
+    return 0;
+  }
+  foal_check(n > 0 && n <= len);
+  s->counts.plain_out += n;
+  s->records++;
+  forgive(s);
+  return n;
+}
+
+/* One record out of several small buffers. */
+static bool seal_gathered(foal_ssl *s, size_t len)
+{
+  foal_buf *all, *b;
+  if (!foal_buf_new(&all, len)) {
+    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory to gather a record");
+    return false;
+  }
+  while (foal_buf_len(all) < len && foal_bufq_take(&s->text, &b)) {
+    size_t n = len - foal_buf_len(all);
+    n = n < foal_buf_len(b) ? n : foal_buf_len(b);
+    (void)foal_buf_append(all, foal_buf_data(b), n);
+    foal_buf_consume(b, n);
+    if (foal_buf_len(b) > 0)
+      foal_bufq_put_back(&s->text, &b);
+    else
+      foal_buf_drop(&b);
+  }
+  size_t n = seal(s, foal_buf_data(all), len);
+  foal_buf_consume(all, n);
+  if (n > 0 && foal_buf_len(all) > 0)
+    foal_bufq_put_back(&s->text, &all);
+  else
+    foal_buf_drop(&all);
+  return n > 0;
+}
+
+static bool seal_next(foal_ssl *s)
+{
+  foal_buf *b;
+  size_t len = next_record(s);
+  if (len == 0 || !foal_bufq_take(&s->text, &b)) return false;
+  if (foal_buf_len(b) < len) {
+    foal_bufq_put_back(&s->text, &b);
+    return seal_gathered(s, len);
+  }
+  size_t n = seal(s, foal_buf_data(b), len);
+  foal_buf_consume(b, n);
+  if (n > 0 && foal_buf_len(b) > 0)
+    foal_bufq_put_back(&s->text, &b);
+  else
+    foal_buf_drop(&b);
+  return n > 0;
+}
+
+/* Sends the key update that is due: the peer's request is answered at once, not with the
+ * next data as OpenSSL would. */
+static bool seal_key_update(foal_ssl *s)
+{
+  size_t n = 0;
+  s->key_due = false;
+  if (SSL_get_key_update_type(s->tls) == SSL_KEY_UPDATE_NONE) return true;
+  foal__ossl_clear();
+  int ok = SSL_write_ex(s->tls, "", 0, &n);
+  if (ok != 1) {
+    foal__ssl_refused(s, SSL_get_error(s->tls, ok));
+    return false;
+  }
+  foal__ossl_clear();
+  s->records = 0;
+  return true;
+}
+
+static void seal_close(foal_ssl *s)
+{
+  s->close_sent = true;
+  foal__ossl_clear();
+  int ok = SSL_shutdown(s->tls);
+  if (ok < 0) foal__ssl_refused(s, SSL_get_error(s->tls, ok));
+  foal__ossl_clear();
+}
+
+void foal__ssl_encrypt(foal_ssl *s)
+{
+  if (!foal__ssl_encrypt_due(s) || foal_bufq_count(&s->out) > 0) return;
+  if (s->records >= s->ctx->rekey_records && speaks(s)) (void)foal__ssl_rekey(s, false);
+  bool ok = !s->key_due || seal_key_update(s);
+  while (ok && foal_bufq_bytes(&s->text) > 0) ok = seal_next(s);
+  if (ok && s->close_due && !s->close_sent) seal_close(s);
+}
+
+static void handed_out(foal_ssl *s, size_t len)
+{
+  foal_check(len > 0 && len <= s->out_bytes);
+  s->out_bytes -= (uint32_t)len;
+  s->counts.cipher_out += len;
+}
+
+bool foal_ssl_send(foal_ssl *s, foal_buf **cipher)
+{
+  foal_check(s != NULL && cipher != NULL);
+  foal__ssl_encrypt(s);
+  if (!foal_bufq_take(&s->out, cipher) && !foal__fill_take(&s->writing, cipher))
+    return false;
+  handed_out(s, foal_buf_len(*cipher));
+  return true;
+}
