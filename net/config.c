@@ -1,0 +1,104 @@
+/* config.c - the shared, counted settings of connections. */
+#include "impl/config.h"
+
+#include "../runtime/impl/alloc.h"
+#include "../runtime/impl/assert.h"
+
+#include <string.h>
+
+enum {
+  CONNECT_MS = 30000,
+  HANDSHAKE_MS = 10000,
+  WRITE_MS = 30000,
+  LINGER_MS = 2000,
+  LINGER_BYTES = 65536,
+  ROOM_BYTES = 32768,
+  QUEUE_BYTES_MAX = 4 << 20,
+};
+
+static void set_default(uint32_t *value, uint32_t fallback)
+{
+  if (*value == 0) *value = fallback;
+}
+
+static foal_conn_options with_defaults(foal_conn_options o)
+{
+  set_default(&o.connect_ms, CONNECT_MS);
+  set_default(&o.handshake_ms, HANDSHAKE_MS);
+  set_default(&o.write_ms, WRITE_MS);
+  set_default(&o.linger_ms, LINGER_MS);
+  set_default(&o.linger_bytes, LINGER_BYTES);
+  set_default(&o.room_bytes, ROOM_BYTES);
+  set_default(&o.queue_bytes_max, QUEUE_BYTES_MAX);
+  return o;
+}
+
+/* Everything but the context. */
+static foal__config *make(const foal_protocol *protocol, const char *host,
+                          const char *name)
+{
+  size_t host_size = strlen(host) + 1, name_size = strlen(name) + 1;
+  foal_assert(protocol != NULL && protocol->closed != NULL);
+  foal__config *c = foal__alloc(sizeof *c + host_size + name_size);
+  if (c == NULL) return NULL;
+  memset(c, 0, sizeof *c);
+  c->refs = 1;
+  c->protocol = protocol;
+  memcpy(c->text, host, host_size);
+  memcpy(c->text + host_size, name, name_size);
+  c->host = c->text;
+  c->verify_name = c->text + host_size;
+  return c;
+}
+
+foal__config *foal__config_new(const foal_protocol *protocol,
+                               const foal_connect_options *options)
+{
+  foal_assert(options != NULL);
+  const char *host = options->host != NULL ? options->host : "";
+  const char *name = options->verify_name != NULL ? options->verify_name : host;
+  foal__config *c = make(protocol, host, name);
+  if (c == NULL) return NULL;
+  c->options = with_defaults(options->conn);
+  c->port = options->port;
+  if (options->ctx == NULL) return c;
+  c->ctx = foal_ssl_ctx_share(options->ctx);
+  if (c->ctx == NULL) foal__config_drop(&c);
+  return c;
+}
+
+foal__config *foal__config_with(const foal__config *config, foal_ssl_ctx **ctx)
+{
+  foal_assert(config != NULL && ctx != NULL && *ctx != NULL);
+  foal__config *c = make(config->protocol, config->host, config->verify_name);
+  if (c == NULL) {
+    foal_ssl_ctx_drop(ctx);
+    return NULL;
+  }
+  c->options = config->options;
+  c->listener = config->listener;
+  c->port = config->port;
+  c->ctx = *ctx;
+  *ctx = NULL;
+  return c;
+}
+
+foal__config *foal__config_share(foal__config *config)
+{
+  foal_assert(config != NULL);
+  uint32_t before = config->refs++;
+  foal_assert(before > 0);
+  return config;
+}
+
+void foal__config_drop(foal__config **config)
+{
+  foal_assert(config != NULL && *config != NULL);
+  foal__config *c = *config;
+  *config = NULL;
+  uint32_t after = --c->refs;
+  foal_assert(after != UINT32_MAX);
+  if (after > 0) return;
+  if (c->ctx != NULL) foal_ssl_ctx_drop(&c->ctx);
+  foal__free(c);
+}

@@ -1,0 +1,259 @@
+/* conn_out.c - from the protocol to the peer: queueing, encrypting, credit, the end.
+ *
+ * At most one buffer of up to 64 KiB is at the TCP actor; what waits beyond it waits
+ * as plaintext, at most room_bytes of it if the protocol heeds `sendable`. To fill
+ * that one buffer the protocol is asked for more in the same turn, as soon as what it
+ * gave is staged: few, large writes, and little memory.
+ *
+ * Reading. A protocol that answers what it receives (an echo) must not be fed while
+ * its answers wait: when a write inside `received` leaves no room, or the queue keeps
+ * growing while it is blocked, reading stops until `sendable`. Other writes do not
+ * stop reading: two sides that stream to each other would wait for each other for
+ * ever. */
+#include "impl/conn_state.h"
+
+#include "../runtime/impl/assert.h"
+#include "../runtime/log.h"
+
+enum {
+  STAGE_BYTES = FOAL_SSL_CHUNK, /* plaintext that one write can carry */
+  ALONE_BYTES = 16384,          /* a plain buffer from this size on is not copied */
+  ASKS_A_TURN = 16              /* `sendable` in one turn, for tiny room_bytes */
+};
+
+/* ---- how much ---- */
+
+FOAL_TRUSTED static size_t staged(const foal_conn *c)
+{
+  if (c->config->ctx != NULL) return c->ssl != NULL ? foal_ssl_queued_bytes(c->ssl) : 0;
+  return c->open.held_ != NULL ? foal_buf_len(c->open.held_) : 0;
+}
+
+size_t foal__conn_queued(const foal_conn *c)
+{
+  foal_assert(c->config != NULL);
+  return foal_bufq_bytes(&c->out) + staged(c);
+}
+
+/* What waits beyond the write that leaves at the end of this turn. */
+static size_t waiting(const foal_conn *c) FOAL_TURN;
+static size_t waiting(const foal_conn *c)
+{
+  size_t leaves = c->credit ? staged(c) : 0;
+  return foal__conn_queued(c) - (leaves < STAGE_BYTES ? leaves : STAGE_BYTES);
+}
+
+size_t foal_conn_room(const foal_conn *conn)
+{
+  foal_assert(conn != NULL && conn->config != NULL);
+  if (conn->phase != FOAL__CONN_OPEN || conn->finish) return 0;
+  size_t used = waiting(conn), room = conn->config->options.room_bytes;
+  return used < room ? room - used : 0;
+}
+
+void foal__conn_forget_out(foal_conn *c)
+{
+  foal_assert(c->config != NULL);
+  foal_bufq_clear(&c->out);
+  foal_slot_clear(&c->open);
+}
+
+/* ---- accepting from the user ---- */
+
+static void overflow(foal_conn *c) FOAL_TURN;
+static void overflow(foal_conn *c)
+{
+  foal_assert(c->phase == FOAL__CONN_OPEN);
+  foal_log(FOAL_LOG_WARNING,
+           "%s: %zu bytes are queued and the protocol goes on writing: cut off", c->peer,
+           foal__conn_queued(c));
+  foal_conn_abort(c, FOAL_LIMIT);
+}
+
+void foal_conn_write(foal_conn *conn, foal_buf **data)
+{
+  foal_assert(conn != NULL && data != NULL && *data != NULL);
+  size_t len = foal_buf_len(*data);
+  if (conn->phase != FOAL__CONN_OPEN || conn->finish || len == 0) {
+    foal_buf_drop(data);
+    return;
+  }
+  foal_bufq_put(&conn->out, data);
+  if (foal__conn_queued(conn) > conn->config->options.queue_bytes_max) {
+    overflow(conn);
+    return;
+  }
+  if (foal_conn_room(conn) == 0) {
+    if (!conn->blocked) conn->floor_bytes = SIZE_MAX;
+    conn->blocked = true;
+    if (conn->receiving) conn->held = true;
+  }
+  foal__conn_schedule(conn);
+}
+
+/* At the end of a turn: has a blocked queue grown since the last one? */
+static void watch_growth(foal_conn *c) FOAL_TURN;
+static void watch_growth(foal_conn *c)
+{
+  size_t queued = foal__conn_queued(c), room = c->config->options.room_bytes;
+  if (!c->blocked) return;
+  if (c->floor_bytes != SIZE_MAX && queued > c->floor_bytes + room) c->held = true;
+  if (queued < c->floor_bytes) c->floor_bytes = queued;
+}
+
+/* ---- staging ---- */
+
+/* Moves queued plaintext into the session, as much as one write can carry. */
+static void stage_tls(foal_conn *c) FOAL_TURN;
+static void stage_tls(foal_conn *c)
+{
+  foal_buf *b;
+  foal_assert(c->ssl != NULL);
+  while (staged(c) < STAGE_BYTES && foal_ssl_write_room(c->ssl) > 0 &&
+         foal_bufq_take(&c->out, &b)) {
+    /* A session that has failed meanwhile drops it; its state tells. */
+    if (foal_ssl_write(c->ssl, &b) != FOAL_OK) return;
+  }
+}
+
+/* Copies the bytes of small buffers together; false when the next one does not fit. */
+FOAL_TRUSTED static bool join(foal_conn *c, foal_buf **next)
+{
+  foal_buf *open, *bigger;
+  foal_assert(foal_slot_full(&c->open) && *next != NULL);
+  if (!foal_slot_take(&c->open, &open)) return false;
+  size_t need = foal_buf_len(open) + foal_buf_len(*next);
+  if (need > STAGE_BYTES) {
+    foal_slot_put(&c->open, &open);
+    return false;
+  }
+  if (foal_buf_room(open) < foal_buf_len(*next)) {
+    if (!foal_buf_new(&bigger, STAGE_BYTES)) {
+      foal_slot_put(&c->open, &open);
+      return false;
+    }
+    (void)foal_buf_append(bigger, foal_buf_data(open), foal_buf_len(open));
+    foal_buf_drop(&open);
+    open = bigger;
+  }
+  (void)foal_buf_append(open, foal_buf_data(*next), foal_buf_len(*next));
+  foal_buf_drop(next);
+  foal_slot_put(&c->open, &open);
+  return true;
+}
+
+/* Fills the plain buffer that goes next: one large one as it is, or small ones
+ * together. */
+static void stage_plain(foal_conn *c) FOAL_TURN;
+FOAL_TRUSTED static void stage_plain(foal_conn *c)
+{
+  foal_buf *b;
+  foal_assert(c->config->ctx == NULL);
+  while (staged(c) < STAGE_BYTES && foal_bufq_take(&c->out, &b)) {
+    if (!foal_slot_full(&c->open)) {
+      foal_slot_put(&c->open, &b);
+    } else if ((staged(c) >= ALONE_BYTES && foal_buf_len(b) >= ALONE_BYTES) ||
+               !join(c, &b)) {
+      foal_bufq_put_back(&c->out, &b);
+      return;
+    }
+  }
+}
+
+static void stage(foal_conn *c) FOAL_TURN;
+static void stage(foal_conn *c)
+{
+  if (!c->credit || c->phase < FOAL__CONN_OPEN) return;
+  if (c->config->ctx == NULL) {
+    stage_plain(c);
+    return;
+  }
+  stage_tls(c);
+  bool last = c->finish || c->phase == FOAL__CONN_CLOSING;
+  if (last && !c->shut && foal_bufq_count(&c->out) == 0) {
+    c->shut = true;
+    foal_ssl_close(c->ssl);
+  }
+}
+
+/* ---- writing ---- */
+
+/* Gives the TCP actor its one buffer. */
+static bool emit(foal_conn *c) FOAL_TURN;
+static bool emit(foal_conn *c)
+{
+  foal_buf *b;
+  if (!c->credit) return false;
+  if (c->config->ctx != NULL) {
+    if (c->ssl == NULL || !foal_ssl_send(c->ssl, &b)) return false;
+    c->credit = false;
+    foal__tcp_write(c->tcp, &b);
+    return true;
+  }
+  if (!foal_slot_take(&c->open, &b)) return false;
+  c->credit = false;
+  foal__tcp_write(c->tcp, &b);
+  return true;
+}
+
+/* A protocol that waits for room hears of it as soon as half of it is free. */
+static bool owes_sendable(const foal_conn *c) FOAL_TURN;
+static bool owes_sendable(const foal_conn *c)
+{
+  return c->blocked && c->phase == FOAL__CONN_OPEN && !c->finish &&
+         waiting(c) <= c->config->options.room_bytes / 2;
+}
+
+static bool ask(foal_conn *c) FOAL_TURN;
+static bool ask(foal_conn *c)
+{
+  /* A full write leaves first: what is given now should be staged for the next one. */
+  if (!owes_sendable(c) || (c->credit && staged(c) >= STAGE_BYTES)) return false;
+  c->blocked = false;
+  c->held = false;
+  c->config->protocol->sendable(foal__user_of(c), foal_conn_room(c));
+  return true;
+}
+
+/* All is out: FIN, or the end. */
+static void finish(foal_conn *c) FOAL_TURN;
+static void finish(foal_conn *c)
+{
+  foal_assert(c->credit);
+  if (c->phase == FOAL__CONN_OPEN && c->finish && !c->finished) {
+    c->finished = true;
+    foal__tcp_finish(c->tcp);
+  }
+  if (c->phase == FOAL__CONN_OPEN && c->finished && c->ended)
+    c->phase = FOAL__CONN_CLOSING;
+  if (c->phase != FOAL__CONN_CLOSING) return;
+  c->phase = FOAL__CONN_LINGER;
+  foal__tcp_close(c->tcp);
+}
+
+void foal__conn_put_out(foal_conn *c)
+{
+  foal_assert(c->config != NULL);
+  for (int asks = 0;;) {
+    if (c->phase == FOAL__CONN_CONNECTING || c->phase >= FOAL__CONN_LINGER) return;
+    stage(c);
+    if (asks < ASKS_A_TURN && ask(c)) {
+      asks++;
+    } else if (!emit(c)) {
+      break;
+    }
+  }
+  watch_growth(c);
+  c->asking = owes_sendable(c);
+  if (c->credit && (foal__conn_queued(c) == 0 || foal__conn_has_failed(c))) finish(c);
+}
+
+FOAL_HANDLE_ISO(foal__proto, credit)
+static void foal__proto_on_credit(foal__proto *user, foal_buf **b)
+{
+  foal_conn *c = foal__conn_of(user);
+  foal_assert(c->config != NULL && !c->credit);
+  foal_buf_drop(b);
+  c->credit = true;
+  foal__conn_schedule(c);
+}

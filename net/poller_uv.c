@@ -1,0 +1,219 @@
+/* poller_uv.c - the event loop of a worker: one libuv loop, one async handle, one
+ * timer.
+ *
+ * The async handle is how other threads wake the loop, and the only handle that is
+ * always there. The timer bounds a poll; the scheduler owns all other time. Nothing
+ * here runs user code: callbacks of the loop move data and post messages. Everything
+ * but foal__poller_wake belongs to the thread of the worker. */
+#include "impl/loop.h"
+
+#include "../runtime/impl/alloc.h"
+#include "../runtime/impl/assert.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { SIGNALS = 2 };
+static const int signal_numbers[SIGNALS] = {SIGINT, SIGTERM};
+
+struct foal__poller {
+  uv_loop_t loop;
+  uv_async_t wake;
+  uv_timer_t bound;
+  uv_signal_t signals[SIGNALS];
+  void (*caught)(int signal_number);
+  int registered; /* handles and requests beside the ones above */
+};
+
+typedef struct job_request {
+  uv_work_t req;
+  foal__poller *poller;
+  foal__job *job;
+} job_request;
+
+uv_loop_t *foal__poller_loop(foal__poller *poller)
+{
+  foal_assert(poller != NULL);
+  return &poller->loop;
+}
+
+void foal__poller_count(foal__poller *poller, int by)
+{
+  foal_assert(poller != NULL);
+  poller->registered += by;
+  foal_assert(poller->registered >= 0);
+}
+
+static void on_wake(uv_async_t *handle)
+{
+  (void)handle; /* coming back from the poll is all that is wanted */
+}
+
+static void on_bound(uv_timer_t *handle)
+{
+  /* uv_run looks at its timers before it blocks: without this a bound that has passed by
+   * then would be forgotten, and the poll would block for ever. */
+  uv_stop(handle->loop);
+}
+
+/* libuv writes with write(2), which raises SIGPIPE when the peer is gone. A program
+ * that has chosen a handler keeps it. */
+static void ignore_sigpipe(void)
+{
+  struct sigaction action;
+  if (sigaction(SIGPIPE, NULL, &action) != 0 || action.sa_handler != SIG_DFL) return;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_IGN;
+  (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+static foal_err err_of(int status)
+{
+  if (status == 0) return FOAL_OK;
+  if (status == UV_ENOMEM) return FOAL_NO_MEMORY;
+  return status == UV_EMFILE || status == UV_ENFILE ? FOAL_FILE_LIMIT : FOAL_IO;
+}
+
+foal_err foal__poller_open(foal__poller **out, uint32_t worker)
+{
+  foal_assert(out != NULL);
+  (void)worker;
+  foal__poller *p = foal__alloc(sizeof *p);
+  if (p == NULL) return FOAL_NO_MEMORY;
+  memset(p, 0, sizeof *p);
+  ignore_sigpipe();
+  int status = uv_loop_init(&p->loop);
+  if (status != 0) {
+    foal__free(p);
+    return err_of(status);
+  }
+  status = uv_async_init(&p->loop, &p->wake, on_wake);
+  if (status != 0) {
+    (void)uv_loop_close(&p->loop);
+    foal__free(p);
+    return err_of(status);
+  }
+  (void)uv_timer_init(&p->loop, &p->bound); /* cannot fail: memory only */
+  p->loop.data = p;
+  *out = p;
+  return FOAL_OK;
+}
+
+static void close_if_open(uv_handle_t *handle)
+{
+  if (handle->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void foal__poller_close(foal__poller **poller)
+{
+  foal_assert(poller != NULL && *poller != NULL);
+  foal__poller *p = *poller;
+  *poller = NULL;
+  close_if_open((uv_handle_t *)&p->wake);
+  close_if_open((uv_handle_t *)&p->bound);
+  for (int i = 0; i < SIGNALS; i++) close_if_open((uv_handle_t *)&p->signals[i]);
+  /* Handles that are closing and look-ups in flight still have their callbacks to
+   * come. */
+  while (uv_loop_close(&p->loop) == UV_EBUSY) (void)uv_run(&p->loop, UV_RUN_ONCE);
+  foal_assert(p->registered == 0);
+  foal__free(p);
+}
+
+void foal__poller_poll(foal__poller *poller, uint64_t timeout_ns)
+{
+  foal_assert(poller != NULL);
+  if (timeout_ns == 0) {
+    (void)uv_run(&poller->loop, UV_RUN_NOWAIT);
+    return;
+  }
+  if (timeout_ns != FOAL__POLL_FOREVER) {
+    uint64_t timeout_ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+    uv_update_time(&poller->loop); /* the timer counts from the loop's idea of now */
+    int status = uv_timer_start(&poller->bound, on_bound, timeout_ms, 0);
+    foal_assert(status == 0);
+  }
+  (void)uv_run(&poller->loop, UV_RUN_ONCE);
+  if (timeout_ns != FOAL__POLL_FOREVER) (void)uv_timer_stop(&poller->bound);
+}
+
+void foal__poller_wake(foal__poller *poller)
+{
+  foal_assert(poller != NULL);
+  int status = uv_async_send(&poller->wake);
+  foal_assert(status == 0);
+}
+
+bool foal__poller_busy(const foal__poller *poller)
+{
+  foal_assert(poller != NULL);
+  return poller->registered > 0;
+}
+
+/* ---- blocking work ---- */
+
+static void on_job(uv_work_t *req)
+{
+  job_request *r = (job_request *)req->data;
+  r->job->run(r->job);
+}
+
+static void on_job_done(uv_work_t *req, int status)
+{
+  job_request *r = (job_request *)req->data;
+  foal__job *job = r->job;
+  foal_assert(status == 0); /* work is never cancelled */
+  foal__poller_count(r->poller, -1);
+  foal__free(r);
+  job->done(job);
+}
+
+bool foal__poller_work(foal__poller *poller, foal__job *job)
+{
+  foal_assert(poller != NULL && job != NULL && job->run != NULL && job->done != NULL);
+  job_request *r = foal__alloc(sizeof *r);
+  if (r == NULL) return false;
+  *r = (job_request){.poller = poller, .job = job};
+  r->req.data = r;
+  int status = uv_queue_work(&poller->loop, &r->req, on_job, on_job_done);
+  foal_assert(status == 0);
+  foal__poller_count(poller, 1);
+  return true;
+}
+
+/* ---- signals ---- */
+
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+  foal__poller *p = (foal__poller *)handle->data;
+  foal_assert(p != NULL);
+  if (p->caught != NULL) p->caught(signal_number);
+}
+
+foal_err foal__poller_watch_signals(foal__poller *poller,
+                                    void (*caught)(int signal_number))
+{
+  foal_assert(poller != NULL && caught != NULL);
+  foal_assert(poller->caught == NULL);
+  for (int i = 0; i < SIGNALS; i++) {
+    uv_signal_t *handle = &poller->signals[i];
+    int status = 0;
+    if (handle->type == UV_UNKNOWN_HANDLE) status = uv_signal_init(&poller->loop, handle);
+    handle->data = poller;
+    if (status == 0) status = uv_signal_start(handle, on_signal, signal_numbers[i]);
+    if (status != 0) {
+      while (i-- > 0) (void)uv_signal_stop(&poller->signals[i]);
+      return err_of(status);
+    }
+  }
+  poller->caught = caught;
+  return FOAL_OK;
+}
+
+void foal__poller_unwatch_signals(foal__poller *poller)
+{
+  foal_assert(poller != NULL);
+  if (poller->caught == NULL) return;
+  for (int i = 0; i < SIGNALS; i++) (void)uv_signal_stop(&poller->signals[i]);
+  poller->caught = NULL;
+}
