@@ -1,0 +1,142 @@
+/* proxy_tls.c - TLS in, TLS or plain out: a reverse proxy for any protocol on TCP.
+ *
+ *    proxy_tls PORT CERT KEY HOST UPSTREAM_PORT [CA]
+ *
+ * With CA (a PEM file) the upstream is TLS and must show a certificate for HOST. Each
+ * connection is two actors of one type, which send each other what they receive. Who has
+ * no room mutes the other: a slow reader on one side slows the sender on the other,
+ * whatever lies between. One side's end becomes the other's (half-close), a cut a cut. */
+#include <foal.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct side side;
+FOAL_TAG(side)
+struct side {
+  foal_conn *conn FOAL_REF;
+  side_tag other;
+};
+FOAL_PROTOCOL(side)
+FOAL_BEHAVIOUR1(side, meet, side_tag, other)
+FOAL_BEHAVIOUR_ISO(side, forward)
+FOAL_BEHAVIOUR1(side, flow, bool, on)
+FOAL_BEHAVIOUR0(side, finish)
+FOAL_BEHAVIOUR1(side, hang_up, foal_err, why)
+
+enum { EXIT_USAGE = 2 };
+
+static foal_connect_options upstream; /* the same for all, set before foal_run */
+
+static void side_on_opened(side *self, foal_conn *conn)
+{
+  self->conn = conn;
+  if (!foal_tag_is_nobody(self->other.any)) { /* the upstream is there: go */
+    side_flow(self->other, true);
+    return;
+  }
+  foal_conn_mute(conn);
+  if (side_connect(&upstream, &self->other)) {
+    side_meet(self->other, side_self(self));
+  } else {
+    foal_conn_abort(conn, FOAL_NO_MEMORY);
+  }
+}
+
+static void side_on_meet(side *self, side_tag other)
+{
+  self->other = other;
+}
+
+static void side_on_received(side *self, foal_buf **data)
+{
+  side_forward(self->other, data);
+}
+
+static void side_on_forward(side *self, foal_buf **data)
+{
+  foal_conn_write(self->conn, data);
+  if (foal_conn_room(self->conn) == 0) side_flow(self->other, false);
+}
+
+static void side_on_sendable(side *self, size_t room)
+{
+  (void)room;
+  side_flow(self->other, true);
+}
+
+static void side_on_flow(side *self, bool on)
+{
+  if (on) foal_conn_unmute(self->conn);
+  if (!on) foal_conn_mute(self->conn);
+}
+
+static void side_on_ended(side *self, foal_err why)
+{
+  if (why == FOAL_CLEAN) side_finish(self->other);
+  if (why == FOAL_STOPPED) foal_conn_close(self->conn);
+}
+
+static void side_on_finish(side *self)
+{
+  foal_conn_finish(self->conn);
+}
+
+static void side_on_closed(side *self, foal_err why)
+{
+  if (!foal_tag_is_nobody(self->other.any)) side_hang_up(self->other, why);
+}
+
+static void side_on_hang_up(side *self, foal_err why)
+{
+  if (self->conn == NULL) {
+    foal_actor_end(why); /* still connecting */
+  } else if (why == FOAL_CLEAN || why == FOAL_LOCAL) {
+    foal_conn_close(self->conn);
+  } else {
+    foal_conn_abort(self->conn, why);
+  }
+}
+
+static bool read_port(const char *text, uint16_t *out)
+{
+  char *end;
+  unsigned long n = strtoul(text, &end, 10);
+  *out = (uint16_t)n;
+  return *text >= '0' && *text <= '9' && *end == '\0' && n <= UINT16_MAX;
+}
+
+int main(int argc, char **argv)
+{
+  foal_options options = {0};
+  foal_listen_options where = {.ctx = foal_ssl_ctx_new()};
+  foal_listener listener;
+  foal_log_threshold(FOAL_LOG_INFO); /* also says why a peer was turned away */
+  if (foal_options_from(&options, &argc, argv) != FOAL_OK) return EXIT_USAGE;
+  if (argc < 6 || argc > 7 || !read_port(argv[1], &where.port) ||
+      !read_port(argv[5], &upstream.port)) {
+    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+    fprintf(help ? stdout : stderr,
+            "usage: %s PORT CERT KEY HOST UPSTREAM_PORT [CA]\n"
+            "Proxies TLS to HOST; with CA, a PEM file, HOST is spoken to over TLS too.\n",
+            argv[0]);
+    return help ? EXIT_SUCCESS : EXIT_USAGE;
+  }
+  upstream.host = argv[4];
+  upstream.ctx = argc == 7 ? foal_ssl_ctx_new() : NULL;
+  foal_ssl_ctx *used = where.ctx;
+  foal_err err = foal_ssl_ctx_use_cert(used, argv[2], argv[3]);
+  if (err == FOAL_OK && argc == 7)
+    err = foal_ssl_ctx_trust_file(used = upstream.ctx, argv[6]);
+  if (err != FOAL_OK) fprintf(stderr, "%s\n", foal_ssl_ctx_detail(used));
+  if (err != FOAL_OK || foal_start(&options) != FOAL_OK) return EXIT_FAILURE;
+  if (side_listen(&where, &listener) != FOAL_OK)
+    return EXIT_FAILURE; /* the log says why */
+  printf("listening on port %u\n", listener.port);
+  fflush(stdout);
+  int status = foal_run();
+  foal_ssl_ctx_drop(&where.ctx);
+  foal_ssl_ctx_drop(&upstream.ctx);
+  return status;
+}
