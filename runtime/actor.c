@@ -3,6 +3,7 @@
 
 #include "impl/assert.h"
 #include "impl/buf_head.h"
+#include "impl/guest.h"
 #include "impl/mailbox.h"
 #include "impl/pool.h"
 #include "impl/timer_node.h"
@@ -12,12 +13,16 @@
 
 /* ---- spawning ---- */
 
-static bool spawn(foal_tag *out, const foal_type *type, size_t head_bytes, uint32_t worker,
-                  unsigned flags)
+static bool spawn(foal_tag *out, const foal_type *type, size_t head_bytes,
+                  uint32_t worker, unsigned flags)
 {
   foal__worker *w = foal__self;
   foal_assert(out != NULL && type != NULL);
   foal_assert(w != NULL); /* only workers, and the main thread before foal_run */
+  if (w->leaving) {
+    foal_log(FOAL_LOG_INFO, "the program ends: actor '%s' was not made", type->name);
+    return false;
+  }
   foal_actor *x = foal__slot_take(w, head_bytes + type->size);
   if (x == NULL) {
     foal_log(FOAL_LOG_ERROR, "out of memory: actor '%s' was not made", type->name);
@@ -30,7 +35,9 @@ static bool spawn(foal_tag *out, const foal_type *type, size_t head_bytes, uint3
   x->drain = 0;
   x->cost = 0;
   x->pulls = 0;
-  x->pull_at = 3;
+  /* Not the same for all: two actors must not change places for ever. */
+  w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  x->pull_at = (uint8_t)(3 + (w->rng >> 60));
   x->pull_to = FOAL__NO_WORKER;
   if ((flags & FOAL_SPAWN_PINNED_) != 0) x->flags |= FOAL__PINNED;
   foal__bump(w, FOAL__C_actors_spawned, 1);
@@ -59,7 +66,6 @@ bool foal__spawn_headed(foal_tag *out, const foal_type *type, size_t head_bytes,
 
 /* ---- sending ---- */
 
-
 void *foal__message(const foal_behaviour *behaviour)
 {
   foal__worker *w = foal__self;
@@ -81,16 +87,28 @@ void foal__message_done(foal_msg *m)
   foal__msg_give(foal__self, m);
 }
 
-static void post(foal_tag to, foal_msg *m, bool control)
+/* To nobody, or from a thread that is no worker. */
+static void post_seldom(foal_tag to, foal_msg *m, bool control)
 {
   foal__worker *w = foal__self;
-  m->generation_ = to.generation_;
-  if (to.slot_ == NULL) {
+  bool guest = w == NULL && foal__guest_enter();
+  if (to.slot_ != NULL && guest) {
+    foal__send(to.slot_, m, control);
+  } else {
     if (w != NULL) foal__bump(w, FOAL__C_messages_dropped, 1);
     foal__msg_drop(w, m);
-    return;
   }
-  foal__send(to.slot_, m, control);
+  if (guest) foal__guest_leave();
+}
+
+static inline void post(foal_tag to, foal_msg *m, bool control)
+{
+  m->generation_ = to.generation_;
+  if (__builtin_expect(foal__self != NULL && to.slot_ != NULL, 1)) {
+    foal__send(to.slot_, m, control);
+  } else {
+    post_seldom(to, m, control);
+  }
 }
 
 void foal__post_args(foal_tag to, void *args)
@@ -103,7 +121,8 @@ void foal__post_control(foal_tag to, void *args)
   post(to, (foal_msg *)args - 1, true);
 }
 
-FOAL_TRUSTED void foal__post_buf(foal_tag to, const foal_behaviour *behaviour, foal_buf **b)
+FOAL_TRUSTED void foal__post_buf(foal_tag to, const foal_behaviour *behaviour,
+                                 foal_buf **b)
 {
   foal_assert(b != NULL && *b != NULL);
   foal_buf *sent = *b;
@@ -172,18 +191,21 @@ static const foal_behaviour end_behaviour = {end_run, NULL, "foal", "end"};
 
 void foal_actor_tell_end(foal_tag who, foal_err why)
 {
+  foal_assert((unsigned)why < FOAL_ERR_COUNT);
   foal_err *args = foal__message(&end_behaviour);
   if (args == NULL) return;
   *args = why;
   foal__post_control(who, args);
 }
 
-static void tell_down(foal_tag watcher, const foal_behaviour *down, foal_tag who, foal_err why)
+static void tell_down(foal_tag watcher, const foal_behaviour *down, foal_tag who,
+                      foal_err why)
 {
   struct {
     foal_tag who;
     foal_err why;
-  } *args = foal__message(down); /* laid out as FOAL_BEHAVIOUR2(T, down, ...) lays it out */
+  } *args =
+      foal__message(down); /* laid out as FOAL_BEHAVIOUR2(T, down, ...) lays it out */
   if (args == NULL) return;
   args->who = who;
   args->why = why;
@@ -205,11 +227,11 @@ void foal__end(foal__worker *w, foal_actor *x, foal_err why)
     foal__message_done((foal_msg *)(void *)node - 1);
   }
   if ((x->flags & FOAL__OWN_STATE) != 0) foal__state_free(x);
-  x->flags &= (uint8_t)~(FOAL__ENDING | FOAL__OWN_STATE | FOAL__PINNED);
+  x->flags &= (uint8_t) ~(FOAL__ENDING | FOAL__OWN_STATE | FOAL__PINNED);
   x->type = NULL;
   x->state = NULL;
-  /* A tag that was valid a moment ago is stale from here on, for ever: a slot that has used up
-   * its numbers is not reused. */
+  /* A tag that was valid a moment ago is stale from here on, for ever: a slot that has
+   * used up its numbers is not reused. */
   if (++x->generation == UINT32_MAX) x->flags |= FOAL__RETIRED;
   foal__bump(w, FOAL__C_actors_live, -1);
 }
@@ -221,7 +243,8 @@ typedef struct watch_args {
   const foal_behaviour *down;
 } watch_args;
 FOAL_FITS_(watch_args, FOAL_ARGS_BYTES_MAX);
-_Static_assert(sizeof(foal__watcher) <= FOAL_ARGS_BYTES_MAX, "a watcher lives in a message");
+_Static_assert(sizeof(foal__watcher) <= FOAL_ARGS_BYTES_MAX,
+               "a watcher lives in a message");
 
 static void watch_run(void *self, foal_msg *m)
 {

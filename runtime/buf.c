@@ -1,9 +1,9 @@
-/* buf.c - iso buffers and vals. The header begins with a message head, so a buffer can be on
- * its way without any other memory; the bytes follow the header.
+/* buf.c - iso buffers and vals. The header begins with a message head, so a buffer can
+ * be on its way without any other memory; the bytes follow the header.
  *
- * Owner stamps (debug builds): IN_FLIGHT from the send to the turn that gets it, FREE in a
- * pool, else the actor in whose turn it was made or received (0: no turn). Poison (ASan): the
- * bytes are unreadable while in flight or free.                                           */
+ * Owner stamps (debug builds): IN_FLIGHT from the send to the turn that gets it, FREE
+ * in a pool, else the actor in whose turn it was made or received (0: no turn). Poison
+ * (ASan): the bytes are unreadable while in flight or free. */
 #define FOAL_NO_PLACES
 #include "buf.h"
 
@@ -29,11 +29,17 @@
 #  define UNPOISON(b) ((void)(b))
 #endif
 
-static _Atomic(int64_t) live_elsewhere; /* made or dropped by threads that are not workers */
+static _Atomic(int64_t)
+    live_elsewhere; /* made or dropped by threads that are not workers */
 
 int64_t foal__bufs_live_elsewhere(void)
 {
   return foal__load(&live_elsewhere, relaxed);
+}
+
+void foal__bufs_live_move(int64_t by)
+{
+  foal__add(&live_elsewhere, by, relaxed); /* a statistic: orders nothing */
 }
 
 static void count_live(int64_t by)
@@ -42,7 +48,7 @@ static void count_live(int64_t by)
   if (w != NULL) {
     foal__bump(w, FOAL__C_bufs_live, by);
   } else {
-    foal__add(&live_elsewhere, by, relaxed); /* a statistic: orders nothing */
+    foal__bufs_live_move(by);
   }
 }
 
@@ -51,7 +57,8 @@ static void count_live(int64_t by)
 static uint32_t stamp_here(void)
 {
   foal__worker *w = foal__self;
-  return w != NULL && w->current != NULL ? foal__stamp_of(w->current) : FOAL__STAMP_NOBODY;
+  return w != NULL && w->current != NULL ? foal__stamp_of(w->current)
+                                         : FOAL__STAMP_NOBODY;
 }
 
 static void check_owner(const foal_buf *b)
@@ -278,7 +285,8 @@ const uint8_t *foal_val_data(const foal_val *v)
 
 void foal__val_must_be_gone(const foal_val *v)
 {
-  if (v != NULL) foal__buf_misused(frozen(v), "the behaviour returned without moving it on");
+  if (v != NULL)
+    foal__buf_misused(frozen(v), "the behaviour returned without moving it on");
 }
 
 /* ---- as messages ---- */

@@ -7,8 +7,8 @@
  *    front space | live bytes (data, len) | room
  *
  * In debug builds every access checks the owner stamp: touching a buffer that was sent
- * aborts and names the actor, the behaviour and the place. Under AddressSanitizer the bytes
- * of a buffer in flight are poisoned.                                                     */
+ * aborts and names the actor, the behaviour and the place. Under AddressSanitizer the
+ * bytes of a buffer in flight are poisoned. */
 #ifndef FOAL_BUF_H
 #define FOAL_BUF_H
 
@@ -38,7 +38,8 @@ FOAL_API bool foal_buf_new(foal_buf **out, size_t capacity) FOAL_MAKES(*out);
  *  len    bytes, 0 .. FOAL_BUF_BYTES_MAX
  *  runs   anywhere
  *  fails  false: as foal_buf_new */
-FOAL_API bool foal_buf_from(foal_buf **out, const void *bytes, size_t len) FOAL_MAKES(*out);
+FOAL_API bool foal_buf_from(foal_buf **out, const void *bytes, size_t len)
+    FOAL_MAKES(*out);
 
 /** Gives the buffer back to its pool.
  *  b      iso, moved; *b is NULL on return
@@ -67,7 +68,8 @@ FOAL_API const uint8_t *foal_buf_data(const foal_buf *b) FOAL_READS(b);
  *  runs   anywhere */
 FOAL_API uint8_t *foal_buf_bytes(foal_buf *b) FOAL_USES(b);
 
-/** The free space behind the bytes; fill it, then foal_buf_extend. Never store the result.
+/** The free space behind the bytes; fill it, then foal_buf_extend. Never store the
+ * result.
  *  b      iso, borrowed
  *  returns foal_buf_room(b) writable bytes, never NULL
  *  runs   anywhere */
@@ -120,7 +122,8 @@ FOAL_UNUSED static inline void foal_buf_swap(foal_buf **a, foal_buf **b)
   *b = other;
 }
 
-/** Overwrites all bytes, held or not, with zeros before the memory is used again, also when
+/** Overwrites all bytes, held or not, with zeros before the memory is used again, also
+ * when
  *  a stale message drops the buffer. For keys and passwords.
  *  b      iso, borrowed
  *  runs   anywhere */
@@ -131,14 +134,16 @@ FOAL_API void foal_buf_mark_secret(foal_buf *b) FOAL_USES(b);
  *  out    out-owned val
  *  runs   anywhere
  *  cost   none: the same memory */
-FOAL_API void foal_buf_freeze(foal_buf **b, foal_val **out) FOAL_TAKES(*b) FOAL_GIVES(*out);
+FOAL_API void foal_buf_freeze(foal_buf **b, foal_val **out) FOAL_TAKES(*b)
+    FOAL_GIVES(*out);
 
 /** Makes one more handle on the same frozen bytes.
  *  v      val, borrowed
  *  out    out-owned val
  *  runs   anywhere
  *  cost   one atomic increment */
-FOAL_API void foal_val_share(const foal_val *v, foal_val **out) FOAL_READS(v) FOAL_GIVES(*out);
+FOAL_API void foal_val_share(const foal_val *v, foal_val **out) FOAL_READS(v)
+    FOAL_GIVES(*out);
 
 /** Gives one handle up; the last one frees the bytes.
  *  v      val, moved; *v is NULL on return
@@ -158,16 +163,16 @@ FOAL_API const uint8_t *foal_val_data(const foal_val *v) FOAL_READS(v);
 
 /* Debug builds note the place of every access, for the abort that names it. */
 #if defined(FOAL_DEBUG) && !defined(FOAL_NO_PLACES)
-#  define FOAL_AT_ foal__at(__FILE__, __LINE__)
-#  define foal_buf_drop(b) (FOAL_AT_, foal_buf_drop(b))
-#  define foal_buf_len(b) (FOAL_AT_, foal_buf_len(b))
-#  define foal_buf_room(b) (FOAL_AT_, foal_buf_room(b))
-#  define foal_buf_data(b) (FOAL_AT_, foal_buf_data(b))
-#  define foal_buf_bytes(b) (FOAL_AT_, foal_buf_bytes(b))
-#  define foal_buf_tail(b) (FOAL_AT_, foal_buf_tail(b))
-#  define foal_buf_extend(b, n) (FOAL_AT_, foal_buf_extend(b, n))
-#  define foal_buf_consume(b, n) (FOAL_AT_, foal_buf_consume(b, n))
-#  define foal_buf_truncate(b, n) (FOAL_AT_, foal_buf_truncate(b, n))
+#  define FOAL_AT_                 foal__at(__FILE__, __LINE__)
+#  define foal_buf_drop(b)         (FOAL_AT_, foal_buf_drop(b))
+#  define foal_buf_len(b)          (FOAL_AT_, foal_buf_len(b))
+#  define foal_buf_room(b)         (FOAL_AT_, foal_buf_room(b))
+#  define foal_buf_data(b)         (FOAL_AT_, foal_buf_data(b))
+#  define foal_buf_bytes(b)        (FOAL_AT_, foal_buf_bytes(b))
+#  define foal_buf_tail(b)         (FOAL_AT_, foal_buf_tail(b))
+#  define foal_buf_extend(b, n)    (FOAL_AT_, foal_buf_extend(b, n))
+#  define foal_buf_consume(b, n)   (FOAL_AT_, foal_buf_consume(b, n))
+#  define foal_buf_truncate(b, n)  (FOAL_AT_, foal_buf_truncate(b, n))
 #  define foal_buf_append(b, p, n) (FOAL_AT_, foal_buf_append(b, p, n))
 #endif
 FOAL_API void foal__at(const char *file, int line);

@@ -1,5 +1,5 @@
-/* bufq.c - slots and queues of isos. A queue links buffers through their message heads, so
- * queueing allocates nothing.                                                             */
+/* bufq.c - slots and queues of isos. A queue links buffers through their message
+ * heads, so queueing allocates nothing. */
 #include "bufq.h"
 
 #include "impl/assert.h"

@@ -1,10 +1,11 @@
-/* bufq.h - the places where an iso may wait between turns: a slot and a queue; a val: a slot.
+/* bufq.h - the places where an iso may wait between turns: a slot and a queue; a val:
+ * a slot.
  *
  * The checker follows an iso through one function, not from one turn to the next. So an
  * actor never keeps a bare foal_buf * in its state; it keeps a slot or a queue, and takes
  * the buffer out again (Pony's destructive read).
  * All are plain values inside the actor's state, zero-initialised; their fields are
- * private. A queue is bounded in bytes: ask foal_bufq_room before putting.                */
+ * private. A queue is bounded in bytes: ask foal_bufq_room before putting. */
 #ifndef FOAL_BUFQ_H
 #define FOAL_BUFQ_H
 
@@ -71,7 +72,8 @@ static inline bool foal_val_slot_take(foal_val_slot *s, foal_val **out) FOAL_MAK
  *  out    out-owned val
  *  runs   anywhere the slot belongs to
  *  fails  false: the slot was empty */
-static inline bool foal_val_slot_share(const foal_val_slot *s, foal_val **out) FOAL_MAKES(*out);
+static inline bool foal_val_slot_share(const foal_val_slot *s, foal_val **out)
+    FOAL_MAKES(*out);
 
 /** Drops what is in the slot.
  *  s      borrowed; empty afterwards
@@ -84,7 +86,8 @@ static inline void foal_val_slot_clear(foal_val_slot *s);
  *  runs       anywhere the queue belongs to */
 FOAL_API void foal_bufq_bound(foal_bufq *q, size_t bytes_max);
 
-/** How many bytes may still be put. One buffer may pass the bound by its own length: a put
+/** How many bytes may still be put. One buffer may pass the bound by its own length: a
+ * put
  *  is legal whenever the room is not 0.
  *  q      borrowed
  *  returns bytes; SIZE_MAX without a bound
@@ -132,14 +135,16 @@ FOAL_TRUSTED FOAL_UNUSED static inline void foal_val_slot_clear(foal_val_slot *s
   if (s->held_ != NULL) foal_val_drop(&s->held_);
 }
 
-FOAL_TRUSTED FOAL_UNUSED static inline void foal_val_slot_put(foal_val_slot *s, foal_val **v)
+FOAL_TRUSTED FOAL_UNUSED static inline void foal_val_slot_put(foal_val_slot *s,
+                                                              foal_val **v)
 {
   foal_val_slot_clear(s);
   s->held_ = *v;
   *v = NULL;
 }
 
-FOAL_TRUSTED FOAL_UNUSED static inline bool foal_val_slot_take(foal_val_slot *s, foal_val **out)
+FOAL_TRUSTED FOAL_UNUSED static inline bool foal_val_slot_take(foal_val_slot *s,
+                                                               foal_val **out)
 {
   if (s->held_ == NULL) return false;
   *out = s->held_;

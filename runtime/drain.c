@@ -1,7 +1,7 @@
 /* drain.c - a graceful end: everybody who asked is told, then the clock runs.
  *
- * The behaviours that mean "finish" are few (one per library actor type), so a slot remembers
- * only a number. The table grows by compare-and-swap and never shrinks.                     */
+ * The behaviours that mean "finish" are few (one per library actor type), so a slot
+ * remembers only a number. The table grows by compare-and-swap and never shrinks. */
 #include "impl/assert.h"
 #include "impl/lifetime.h"
 #include "impl/mailbox.h"
@@ -15,16 +15,20 @@ static uint8_t number_of(const foal_behaviour *drain)
     const foal_behaviour *there = foal__load(&behaviours[i], acquire);
     if (there == NULL) {
       /* Acq_rel: whoever sees the entry sees the table up to it. */
-      if (foal__cas_strong(&behaviours[i], &there, drain, acq_rel)) return (uint8_t)(i + 1);
+      if (foal__cas_strong(&behaviours[i], &there, drain, acq_rel))
+        return (uint8_t)(i + 1);
     }
     if (there == drain) return (uint8_t)(i + 1);
   }
   foal__abort(__FILE__, __LINE__, "few kinds of actors drain");
 }
 
+/* Tells the actor in this slot, if it asked; once. */
 static void tell(foal_actor *x)
 {
+  if (x->type == NULL || x->drain == 0) return;
   const foal_behaviour *drain = foal__load(&behaviours[x->drain - 1], acquire);
+  x->drain = 0;
   void *args = foal__message(drain);
   if (args != NULL) foal__post_control((foal_tag){x, x->generation}, args);
 }
@@ -37,20 +41,34 @@ void foal__on_drain(foal_tag who, const foal_behaviour *drain)
   foal_assert(foal__load(&x->owner, relaxed) == w->id);
   if (x->generation != who.generation_) return;
   x->drain = number_of(drain);
-  if (w->drain_seen) tell(x);
+  /* Whoever asks before `look` arrives is told by it, whoever asks later sees this. */
+  if (foal_draining()) tell(x);
 }
 
-static void tell_if_asked(foal__worker *w, foal_actor *x)
+/* A look into a slot that another worker owns, by its owner: a message to nobody,
+ * whose drop is the look. */
+static void look_drop(foal_msg *m)
 {
-  /* Acquire: as in foal__send. A slot that is elsewhere is told by its owner's home only when it
-   * is pinned there; library actors are. */
-  if (foal__load(&x->owner, acquire) != w->id) return;
-  if (x->type != NULL && x->drain != 0) tell(x);
+  foal_actor *x = foal__self->current;
+  (void)m;
+  if (x != NULL) tell(x); /* NULL: the mail of an ended program */
+}
+static const foal_behaviour look = {NULL, look_drop, "foal", "drain"};
+
+static void look_into(foal__worker *w, foal_actor *x)
+{
+  /* Acquire: as in foal__send. */
+  if (foal__load(&x->owner, acquire) == w->id) {
+    tell(x);
+    return;
+  }
+  void *args = foal__message(&look);
+  if (args != NULL) foal__post_control((foal_tag){x, 0}, args);
 }
 
 void foal__drain_begin(foal__worker *w)
 {
   w->drain_seen = true;
-  foal__slots_each(w, tell_if_asked);
+  foal__slots_each(w, look_into);
   if (w->id == 0) foal__rt.drain_by_ns = w->now_ns + foal__rt.drain_ns;
 }

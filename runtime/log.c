@@ -1,9 +1,10 @@
-/* log.c - one line for a human. The sink and the threshold are set before the workers start
- * and only read afterwards; a line is written with one call, so lines never mix.          */
+/* log.c - one line for a human. The sink and the threshold are set before the workers
+ * start and only read afterwards; a line is written with one call, so lines never mix. */
 #include "log.h"
 
 #include "impl/assert.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,10 @@ static void to_stderr(foal_log_level level, const char *line)
   char text[LINE_BYTES + 32];
   int len = snprintf(text, sizeof text, "foal: %s: %s\n", words[level], line);
   foal_assert(len > 0 && (size_t)len < sizeof text);
-  /* A full pipe or disk loses the line, never the program. */
+  /* A full pipe or disk loses the line, never the program: a pipe that is writable takes
+   * a line as a whole. */
+  struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
   ssize_t written = write(STDERR_FILENO, text, (size_t)len);
   (void)written;
 }

@@ -24,8 +24,8 @@ FOAL_API void foal_log(foal_log_level level, const char *format, ...)
 FOAL_API void foal_log_threshold(foal_log_level level);
 
 /** Sets where lines go. Default: standard error, with the level in front.
- *  sink   called with the level and one line without newline, from any worker, possibly at
- *         the same time; borrowed text. NULL: back to the default
+ *  sink   called with the level and one line without newline, from any worker,
+ *         possibly at the same time; borrowed text. NULL: back to the default
  *  runs   before foal_start */
 FOAL_API void foal_log_sink(void (*sink)(foal_log_level level, const char *line));
 

@@ -1,9 +1,9 @@
 /* message.h - what the macros of behaviour.h are made of. User code never names these.
  *
- * A message is one 64-byte node: this head and up to 40 bytes of arguments. A buffer's own
- * header begins with such a head, so that sending a buffer allocates nothing. The message
- * carries the generation of the tag it was sent to; the owner of the slot drops it when
- * that actor has ended, so a stale tag never reaches anybody else.                       */
+ * A message is one 64-byte node: this head and up to 40 bytes of arguments. A buffer's
+ * own header begins with such a head, so that sending a buffer allocates nothing. The
+ * message carries the generation of the tag it was sent to; the owner of the slot
+ * drops it when that actor has ended, so a stale tag never reaches anybody else. */
 #ifndef FOAL_MESSAGE_H
 #define FOAL_MESSAGE_H
 
@@ -24,7 +24,8 @@ enum {
   FOAL_MSG_BYTES = 64,
 };
 
-/* One typed behaviour: how to run it, how to let go of its payload when nobody is there. */
+/* One typed behaviour: how to run it, how to let go of its payload when nobody is
+ * there. */
 typedef struct foal_behaviour {
   void (*run)(void *self, foal_msg *m);
   void (*drop)(foal_msg *m); /* NULL: the payload owns nothing */
@@ -57,7 +58,8 @@ FOAL_API void foal__post_args(foal_tag to, void *args);
 /* Sends a buffer; the words travel in its header. */
 FOAL_API void foal__post_buf(foal_tag to, const foal_behaviour *behaviour, foal_buf **b)
     FOAL_TAKES(*b);
-/* The spare words in a buffer's header: FOAL_BUF_ARGS_BYTES_MAX bytes of further arguments. */
+/* The spare words in a buffer's header: FOAL_BUF_ARGS_BYTES_MAX bytes of further
+ * arguments. */
 FOAL_API void *foal__buf_args(foal_buf *b);
 /* The buffer a message lies in; ownership goes to *out. */
 FOAL_API void foal__buf_of(foal_msg *m, foal_buf **out) FOAL_GIVES(*out);

@@ -1,4 +1,5 @@
-/* options.c - options of the runtime on the command line of a program, as Pony has them. */
+/* options.c - options of the runtime on the command line of a program, as Pony has
+ * them. */
 #include "impl/assert.h"
 #include "sched.h"
 
@@ -39,13 +40,21 @@ static foal_err take(foal_options *options, const flag *f, const char *text)
   unsigned long value = strtoul(text, &end, 10);
   if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || value < f->min ||
       value > f->max) {
-    fprintf(stderr, "%s takes a number from %lu to %lu, not '%s'\n", f->name, f->min, f->max,
-            text);
+    fprintf(stderr, "%s takes a number from %lu to %lu, not '%s'\n", f->name, f->min,
+            f->max, text);
     return FOAL_BAD_ARGUMENT;
   }
   uint32_t number = (uint32_t)value;
   memcpy((char *)options + f->offset, &number, sizeof number);
   return FOAL_OK;
+}
+
+static foal_err unknown(const char *arg)
+{
+  fprintf(stderr, "unknown option '%s'; known:", arg);
+  for (size_t i = 0; i < FLAGS; i++) fprintf(stderr, " %sN", flags[i].name);
+  fprintf(stderr, "\n");
+  return FOAL_BAD_ARGUMENT;
 }
 
 foal_err foal_options_from(foal_options *options, int *argc, char **argv)
@@ -54,17 +63,12 @@ foal_err foal_options_from(foal_options *options, int *argc, char **argv)
   int kept = 0;
   for (int i = 0; i < *argc; i++) {
     const char *arg = argv[i];
-    const flag *f = i > 0 ? flag_of(arg) : NULL;
-    if (f == NULL && i > 0 && strncmp(arg, "--foal-", 7) == 0) {
-      fprintf(stderr, "unknown option '%s'; known:", arg);
-      for (size_t k = 0; k < FLAGS; k++) fprintf(stderr, " %sN", flags[k].name);
-      fprintf(stderr, "\n");
-      return FOAL_BAD_ARGUMENT;
-    }
-    if (f == NULL) {
+    if (i == 0 || strncmp(arg, "--foal-", 7) != 0) {
       argv[kept++] = argv[i];
       continue;
     }
+    const flag *f = flag_of(arg);
+    if (f == NULL) return unknown(arg);
     foal_err err = take(options, f, arg + strlen(f->name));
     if (err != FOAL_OK) return err;
   }

@@ -1,19 +1,26 @@
-/* sched.c - workers: run what is runnable, poll by time, park without polling, end exactly.
+/* sched.c - workers: run what is runnable, poll by time, park without polling, end
+ * exactly.
  *
- * Parking. A worker that finds nothing announces itself (`parked` = 1), looks once more at what
- * others may have pushed, and blocks in its loop. A sender publishes first and looks at `parked`
- * afterwards; both steps are seq_cst on both sides, so one of the two sees the other. The
- * exchange on `parked` lets exactly one waker through per sleep.
+ * Parking. A worker that finds nothing announces itself (`parked` = 1), looks once
+ * more at what others may have pushed, and blocks in its loop. A sender publishes
+ * first and looks at `parked` afterwards; both steps are seq_cst on both sides, so one
+ * of the two sees the other. The exchange on `parked` lets exactly one waker through
+ * per sleep.
  *
- * Quiescence. `active` counts the workers that are not parked. Only active workers send, so
- * when it reaches zero no message exists anywhere; if nothing holds the program alive either,
- * it is over. The order is delicate: count first, then claim, in all three places (waker,
- * woken sleeper, sleeper that changes its mind). The other order ends programs with a message
- * on its way; tests/model/park.pml finds that, and a leaked count too.                        */
+ * Quiescence. `alive` counts the workers that are not parked and the holds, in one
+ * word. Only active workers and threads with a hold send, so when it reaches zero no
+ * message exists anywhere: it is over. In two words each would have been zero at some
+ * moment, but perhaps never both. The order is delicate too: count first, then claim,
+ * in all three places (waker, woken sleeper, sleeper that changes its mind). The other
+ * order ends programs with a message on its way. A waker that is no worker and comes
+ * too late takes back a count that may have been the last one: then it must look
+ * again, for nobody else will. tests/model/park.pml finds each of these mistakes, and
+ * a leaked count. */
 #include "sched.h"
 
 #include "actor.h"
 #include "impl/assert.h"
+#include "impl/guest.h"
 #include "impl/lifetime.h"
 #include "impl/mailbox.h"
 #include "impl/pool.h"
@@ -21,7 +28,7 @@
 #include "log.h"
 
 enum {
-  FRESH_FAIR = 15,        /* one run in 16 takes the oldest, so that new actors starve nobody */
+  FRESH_FAIR = 15, /* one run in 16 takes the oldest, so that new actors starve nobody */
   FRESH_FAIR_FULL = 4095, /* one in 4096 until a large backlog is worked off */
   BACKLOG_LOW = 256,
   SPIN_LOOKS = 32,
@@ -33,21 +40,29 @@ _Thread_local foal__worker *foal__self __attribute__((tls_model("initial-exec"))
 
 /* ---- waking and quiescence ---- */
 
+static void wake_claimed(foal__worker *sleeper)
+{
+  foal__worker *w = foal__self;
+  uint64_t began = w != NULL && w->measured != NULL ? foal__clock_cycles() : 0;
+  foal__poller_wake(sleeper->poller);
+  if (w == NULL) return;
+  foal__bump(w, FOAL__C_wakes, 1);
+  /* A wake costs as much as a thousand messages and is not the behaviour's own cost. */
+  if (w->measured != NULL) w->excused += foal__clock_cycles() - began;
+}
+
 void foal__wake(foal__worker *sleeper)
 {
   /* Seq_cst: after the push that is the reason; pairs with the store in park(). */
-  if (foal__load(&sleeper->parked, seq_cst) == 0) return;
-  foal__add(&foal__rt.active, 1, seq_cst);
-  if (foal__xchg(&sleeper->parked, 0, seq_cst) != 0) {
-    foal__worker *w = foal__self;
-    uint64_t began = w != NULL && w->measured != NULL ? foal__clock_cycles() : 0;
-    foal__poller_wake(sleeper->poller);
-    if (w == NULL) return;
-    foal__bump(w, FOAL__C_wakes, 1);
-    /* A wake costs as much as a thousand messages and is not the behaviour's own cost. */
-    if (w->measured != NULL) w->excused += foal__clock_cycles() - began;
-  } else {
-    foal__sub(&foal__rt.active, 1, seq_cst); /* somebody else woke it */
+  while (foal__load(&sleeper->parked, seq_cst) != 0) {
+    foal__add(&foal__rt.alive, FOAL__ONE_ACTIVE, seq_cst);
+    if (foal__xchg(&sleeper->parked, 0, seq_cst) != 0) {
+      wake_claimed(sleeper);
+      return;
+    }
+    /* Somebody else woke it. If this count was the last one, all have parked
+     * meanwhile, and the last of them saw it and did not end the program. */
+    if (foal__sub(&foal__rt.alive, FOAL__ONE_ACTIVE, seq_cst) != FOAL__ONE_ACTIVE) return;
   }
 }
 
@@ -66,7 +81,8 @@ static void stop_all(void)
 static bool inbound(foal__worker *w)
 {
   /* Seq_cst: after `parked` was announced; pairs with the pushes in mailbox.c. */
-  return foal__load(&w->notified, seq_cst) != NULL || foal__load(&w->arrived, seq_cst) != NULL ||
+  return foal__load(&w->notified, seq_cst) != NULL ||
+         foal__load(&w->arrived, seq_cst) != NULL ||
          foal__load(&foal__rt.stopping, seq_cst) != 0 ||
          (foal__load(&foal__rt.draining, seq_cst) != 0 && !w->drain_seen);
 }
@@ -94,8 +110,9 @@ static uint64_t sleep_ns(foal__worker *w)
 {
   uint64_t ms = foal__wheel_wait_ms(w);
   uint64_t ns = ms > FOAL_TIMER_MS_MAX ? FOAL__POLL_FOREVER : ms * 1000000;
-  if (foal__rt.drain_by_ns != 0 && w->id == 0) {
-    uint64_t left = foal__rt.drain_by_ns > w->now_ns ? foal__rt.drain_by_ns - w->now_ns : 0;
+  if (w->id == 0 && foal__rt.drain_by_ns != 0) {
+    uint64_t left =
+        foal__rt.drain_by_ns > w->now_ns ? foal__rt.drain_by_ns - w->now_ns : 0;
     if (left < ns) ns = left;
   }
   return ns;
@@ -104,7 +121,9 @@ static uint64_t sleep_ns(foal__worker *w)
 static void uncount_claimed(foal__worker *w)
 {
   /* A waker that claimed this sleep has counted for us already. */
-  if (foal__xchg(&w->parked, 0, seq_cst) == 0) foal__sub(&foal__rt.active, 1, seq_cst);
+  if (foal__xchg(&w->parked, 0, seq_cst) == 0) {
+    foal__sub(&foal__rt.alive, FOAL__ONE_ACTIVE, seq_cst);
+  }
 }
 
 /* Sleeps until there is something to do; false: the program is over. */
@@ -122,14 +141,14 @@ static bool park(foal__worker *w)
     uncount_claimed(w);
     return true;
   }
-  if (foal__sub(&foal__rt.active, 1, seq_cst) == 1 &&
-      foal__load(&foal__rt.holds, seq_cst) == 0) {
+  if (foal__sub(&foal__rt.alive, FOAL__ONE_ACTIVE, seq_cst) == FOAL__ONE_ACTIVE) {
     stop_all();
     return false;
   }
   foal__bump(w, FOAL__C_parks, 1);
   poll_now(w, timeout_ns);
-  foal__add(&foal__rt.active, 1, seq_cst); /* first here too: the wake may be a late one */
+  /* First here too: the wake may be a late one, of an earlier sleep. */
+  foal__add(&foal__rt.alive, FOAL__ONE_ACTIVE, seq_cst);
   uncount_claimed(w);
   release_due(w);
   return true;
@@ -144,7 +163,10 @@ static bool spin(foal__worker *w)
       if (inbound(w)) return true;
       foal__thread_relax();
     }
-    if (foal__poller_busy(w->poller)) poll_now(w, 0);
+    if (foal__poller_busy(w->poller)) {
+      poll_now(w, 0);
+      release_due(w);
+    }
     if (foal__ring_count(&w->ready) + foal__ring_count(&w->fresh) > 0) return true;
   }
   return false;
@@ -181,9 +203,11 @@ static void run_next(foal__worker *w, foal_actor *x)
 
 static void drain_check(foal__worker *w)
 {
-  if (!w->drain_seen && foal__load(&foal__rt.draining, acquire) != 0) foal__drain_begin(w);
+  if (!w->drain_seen && foal__load(&foal__rt.draining, acquire) != 0)
+    foal__drain_begin(w);
   if (w->id != 0 || foal__rt.drain_by_ns == 0 || w->now_ns < foal__rt.drain_by_ns) return;
-  foal_log(FOAL_LOG_WARNING, "connections were still open %llu ms after the signal: cut off",
+  foal_log(FOAL_LOG_WARNING,
+           "connections were still open %llu ms after the signal: cut off",
            (unsigned long long)(foal__rt.drain_ns / 1000000));
   foal__rt.drain_by_ns = 0;
   foal_stop(0);
@@ -194,6 +218,7 @@ static bool idle(foal__worker *w)
 {
   uint32_t me = w->id < 32 ? UINT32_C(1) << w->id : 0;
   w->backlog = 0;
+  release_due(w); /* before the last look at the holds */
   foal__pool_flush(w);
   if (foal__rt.workers > 1) foal__or(&foal__rt.hungry, me, relaxed); /* a hint */
   bool on = (foal__rt.spin_ns > 0 && spin(w)) || park(w);
@@ -203,8 +228,8 @@ static bool idle(foal__worker *w)
 
 static bool poll_due(foal__worker *w)
 {
-  /* Reading the counter costs as much as a message: every time only when there is something to
-   * poll for. */
+  /* Reading the counter costs as much as a message: every time only when there is
+   * something to poll for. */
   if (!w->busy && (++w->turns & TURNS_UNPOLLED) != 0) return false;
   return foal__clock_cycles() - w->last_poll > foal__rt.poll_cycles;
 }
@@ -212,7 +237,8 @@ static bool poll_due(foal__worker *w)
 static void worker_loop(foal__worker *w)
 {
   for (;;) {
-    if (foal__load(&w->notified, relaxed) != NULL || foal__load(&w->arrived, relaxed) != NULL) {
+    if (foal__load(&w->notified, relaxed) != NULL ||
+        foal__load(&w->arrived, relaxed) != NULL) {
       foal__drain_inbound(w);
     }
     if (poll_due(w)) {
@@ -229,7 +255,8 @@ static void worker_loop(foal__worker *w)
     }
     if (foal__load(&foal__rt.stopping, relaxed) != 0) return;
     drain_check(w);
-    if (foal__ring_count(&w->ready) == 0 && foal__ring_count(&w->fresh) == 0 && !idle(w)) return;
+    if (foal__ring_count(&w->ready) == 0 && foal__ring_count(&w->fresh) == 0 && !idle(w))
+      return;
   }
 }
 
@@ -253,16 +280,18 @@ int foal_run(void)
   for (uint32_t i = 1; i < foal__rt.workers; i++) {
     foal__worker *other = &foal__rt.worker[i];
     if (!foal__thread_start(&other->thread, worker_main, other)) {
-      foal_log(FOAL_LOG_ERROR, "cannot start worker %u: the system allows no more threads", i);
-      foal__store(&foal__rt.status, 1, relaxed);
-      foal__store(&foal__rt.stopping, 1, seq_cst);
+      foal_log(FOAL_LOG_ERROR,
+               "cannot start worker %u: the system allows no more threads", i);
+      foal_stop(1);
       break;
     }
     running++;
   }
+  foal__store(&foal__rt.running, running, seq_cst); /* read in foal__worker_finish */
   if (foal__rt.pin) foal__thread_pin(0);
   worker_loop(w);
   foal__worker_finish(w);
+  if (foal__rt.pin) foal__thread_unpin();
   for (uint32_t i = 1; i < running; i++) foal__thread_join(&foal__rt.worker[i].thread);
   int status = foal__load(&foal__rt.status, relaxed);
   foal__runtime_close();
@@ -271,16 +300,25 @@ int foal_run(void)
 
 void foal_stop(int status)
 {
-  foal_assert(foal__rt.started);
+  foal__worker *w = foal__self;
+  if (w == NULL && !foal__guest_enter()) return;
   foal__store(&foal__rt.status, status, relaxed); /* read after the threads were joined */
   stop_all();
+  if (w == NULL) {
+    foal__guest_leave();
+    return;
+  }
+  w->busy = true; /* the next look at the clock is after this turn */
+  w->last_poll = 0;
 }
 
 void foal_drain(void)
 {
-  foal_assert(foal__rt.started);
-  if (foal__xchg(&foal__rt.draining, 1, seq_cst) != 0) return;
-  for (uint32_t i = 0; i < foal__rt.workers; i++) foal__wake(&foal__rt.worker[i]);
+  if (foal__self == NULL && !foal__guest_enter()) return;
+  if (foal__xchg(&foal__rt.draining, 1, seq_cst) == 0) {
+    for (uint32_t i = 0; i < foal__rt.workers; i++) foal__wake(&foal__rt.worker[i]);
+  }
+  if (foal__self == NULL) foal__guest_leave();
 }
 
 bool foal_draining(void)
@@ -290,15 +328,18 @@ bool foal_draining(void)
 
 void foal_hold(void)
 {
-  foal__add(&foal__rt.holds, 1, seq_cst);
+  foal__add(&foal__rt.alive, FOAL__ONE_HOLD, seq_cst);
 }
 
 void foal_release(void)
 {
-  int32_t before = foal__sub(&foal__rt.holds, 1, seq_cst);
-  foal_assert(before > 0);
-  /* A worker notices when it parks; for another thread somebody must look now. */
-  if (before == 1 && foal__self == NULL) foal__wake(&foal__rt.worker[0]);
+  if (foal__self == NULL && !foal__guest_enter()) return; /* it was stopped meanwhile */
+  uint64_t before = foal__sub(&foal__rt.alive, FOAL__ONE_HOLD, seq_cst);
+  foal_assert(before >= FOAL__ONE_HOLD);
+  if (foal__self != NULL) return; /* a worker notices when it parks */
+  /* All sleep and would for ever: one of them has to see it. */
+  if (before == FOAL__ONE_HOLD) foal__wake(&foal__rt.worker[0]);
+  foal__guest_leave();
 }
 
 uint32_t foal_workers(void)

@@ -1,12 +1,15 @@
 /* start.c - the beginning and the end of the runtime.
  *
- * foal_start makes all workers on the calling thread; foal_run starts the other threads. At the
- * end every worker ends the actors it owns on its own thread (their handles can only be closed
- * there) and runs its loop until the handles are gone; memory is freed when all threads are
- * joined, since messages may lie in each other's pools.                                     */
+ * foal_start makes all workers on the calling thread; foal_run starts the other
+ * threads. At the end the workers wait for each other; then every worker ends the
+ * actors it owns, wherever they were made, on its own thread (their handles can only
+ * be closed there) and runs its loop until the handles are gone. Memory is freed when
+ * all threads are joined, since messages may lie in each other's pools, and when the
+ * last guest has left. */
 #include "impl/alloc.h"
 #include "impl/assert.h"
 #include "impl/entropy.h"
+#include "impl/guest.h"
 #include "impl/lifetime.h"
 #include "impl/mailbox.h"
 #include "impl/pool.h"
@@ -33,7 +36,8 @@ static uint32_t or_default(uint32_t value, uint32_t fallback)
 static bool options_valid(const foal_options *o)
 {
   return o->workers <= FOAL_WORKERS_MAX && o->batch_messages <= LIMIT_MAX &&
-         o->batch_us <= LIMIT_MAX && o->mailbox_messages <= 0xffff && o->spin_us <= LIMIT_MAX;
+         o->batch_us <= LIMIT_MAX && o->mailbox_messages <= 0xffff &&
+         o->spin_us <= LIMIT_MAX;
 }
 
 static void take_options(const foal_options *o)
@@ -41,7 +45,8 @@ static void take_options(const foal_options *o)
   uint32_t cores = foal__thread_cores();
   uint64_t per_us = foal__clock_cycles_per_us();
   foal__runtime *rt = &foal__rt;
-  rt->workers = or_default(o->workers, cores < FOAL_WORKERS_MAX ? cores : FOAL_WORKERS_MAX);
+  rt->workers =
+      or_default(o->workers, cores < FOAL_WORKERS_MAX ? cores : FOAL_WORKERS_MAX);
   rt->batch = or_default(o->batch_messages, BATCH_MESSAGES);
   rt->mailbox_high = or_default(o->mailbox_messages, MAILBOX_MESSAGES);
   rt->mailbox_low = rt->mailbox_high / 2;
@@ -118,9 +123,11 @@ foal_err foal_start(const foal_options *options)
     workers_close();
     return err;
   }
-  foal__store(&foal__rt.active, (int32_t)foal__rt.workers, relaxed); /* no other thread yet */
+  foal__store(&foal__rt.alive, foal__rt.workers * FOAL__ONE_ACTIVE,
+              relaxed); /* we are alone */
   foal__rt.started = true;
   foal__self = &foal__rt.worker[0];
+  foal__guests_admit();
   return FOAL_OK;
 }
 
@@ -128,7 +135,7 @@ foal_err foal_start(const foal_options *options)
 
 static void drop_mail(foal__worker *w, foal_actor *x)
 {
-  if (foal__load(&x->inbox, acquire) > FOAL__IDLE) foal__inbox_take(w, x);
+  if (foal__inbox_has_mail(foal__load(&x->inbox, acquire))) foal__inbox_take(w, x);
   foal_msg *m;
   while ((m = x->head) != NULL) {
     x->head = m->next_;
@@ -139,38 +146,49 @@ static void drop_mail(foal__worker *w, foal_actor *x)
   x->tail = NULL;
 }
 
-static void end_if_mine(foal__worker *w, foal_actor *x)
+static void end_mine(foal__worker *home, foal_actor *x)
 {
-  if (x->type == NULL) return;
-  /* Actors that were given away are ended by main when all threads are joined: here their
-   * fields may belong to another thread. */
+  foal__worker *w = foal__self;
+  (void)home;
+  /* Acquire: pairs with the release in foal__hand_over. */
+  if (foal__load(&x->owner, acquire) != w->id || x->type == NULL) return;
   w->current = x;
   foal__end(w, x, FOAL_STOPPED);
   w->current = NULL;
 }
 
-/* While other threads still run, only slots that cannot have left may be looked at. */
-static void end_pinned(foal__worker *w, foal_actor *x)
+static void end_all_mine(void)
 {
-  if (foal__load(&x->owner, acquire) != w->id) return;
-  if ((x->flags & FOAL__PINNED) != 0) end_if_mine(w, x);
+  for (uint32_t i = 0; i < foal__rt.workers; i++) {
+    foal__slots_each(&foal__rt.worker[i], end_mine);
+  }
+}
+
+/* Returns when every worker has left its loop: from then on no slot changes hands and
+ * none is made, so that all may be looked at. */
+static void wait_for_all(foal__worker *w)
+{
+  w->leaving = true;
+  foal__add(&foal__rt.left, 1, seq_cst);
+  for (uint32_t i = 0; i < foal__rt.workers; i++) {
+    if (i != w->id) foal__poller_wake(foal__rt.worker[i].poller);
+  }
+  for (;;) {
+    /* Seq_cst: the last one to leave finds both numbers there, and it has woken us. */
+    uint32_t running = foal__load(&foal__rt.running, seq_cst);
+    if (running != 0 && foal__load(&foal__rt.left, seq_cst) == running) return;
+    foal__poller_poll(w->poller, FOAL__POLL_FOREVER);
+  }
 }
 
 void foal__worker_finish(foal__worker *w)
 {
-  foal__slots_each(w, end_pinned);
+  wait_for_all(w);
+  end_all_mine();
   if (w->id == 0) foal__poller_unwatch_signals(w->poller);
   while (foal__poller_busy(w->poller)) foal__poller_poll(w->poller, FOAL__POLL_FOREVER);
   foal__read_buf_release(w);
   foal__pool_flush(w);
-}
-
-static void end_any(foal__worker *w, foal_actor *x)
-{
-  (void)w;
-  foal__worker *owner = &foal__rt.worker[foal__load(&x->owner, acquire)];
-  foal__self = owner;
-  end_if_mine(owner, x);
 }
 
 static void drop_any(foal__worker *w, foal_actor *x)
@@ -183,15 +201,19 @@ static void drop_any(foal__worker *w, foal_actor *x)
 
 void foal__runtime_close(void)
 {
-  /* One thread is left: it may speak for every worker. */
+  foal__guests_expel();
+  /* One thread is left: it may speak for every worker, also for those whose thread
+   * never was and whose actors are still there. */
+  for (uint32_t i = 0; i < foal__rt.workers; i++) foal__rt.worker[i].leaving = true;
   for (uint32_t i = 0; i < foal__rt.workers; i++) {
-    foal__slots_each(&foal__rt.worker[i], end_any);
+    foal__self = &foal__rt.worker[i];
+    end_all_mine();
   }
   for (uint32_t i = 0; i < foal__rt.workers; i++) {
     foal__slots_each(&foal__rt.worker[i], drop_any);
   }
   foal__self = NULL;
   foal__counters_keep();
-  workers_close();
   foal__rt.started = false;
+  workers_close();
 }

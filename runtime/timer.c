@@ -1,8 +1,9 @@
-/* timer.c - a hierarchical wheel per worker: five levels of 64 slots, one millisecond a tick.
+/* timer.c - a hierarchical wheel per worker: five levels of 64 slots, one millisecond
+ * a tick.
  *
- * Arming and stopping touch one list. Turning jumps from occupied slot to occupied slot by the
- * bitmaps, so a long sleep costs no more than a short one. Everything here belongs to one
- * worker; there is nothing shared.                                                         */
+ * Arming and stopping touch one list. Turning jumps from occupied slot to occupied
+ * slot by the bitmaps, so a long sleep costs no more than a short one. Everything here
+ * belongs to one worker; there is nothing shared. */
 #include "timer.h"
 
 #include "actor.h"
@@ -21,9 +22,11 @@ static void link_in(foal__wheel *wheel, foal__alarm *alarm)
 {
   uint64_t due = alarm->due_ms > wheel->now_ms ? alarm->due_ms : wheel->now_ms + 1;
   uint64_t delta = due - wheel->now_ms;
-  if (delta >= SPAN_MAX) due = wheel->now_ms + SPAN_MAX - 1; /* comes round again from there */
+  if (delta >= SPAN_MAX)
+    due = wheel->now_ms + SPAN_MAX - 1; /* comes round again from there */
   int level = 0;
-  while (level < FOAL__WHEEL_LEVELS - 1 && delta >= UINT64_C(1) << (BITS * (level + 1))) level++;
+  while (level < FOAL__WHEEL_LEVELS - 1 && delta >= UINT64_C(1) << (BITS * (level + 1)))
+    level++;
   uint32_t slot = (uint32_t)(due >> (BITS * level)) & MASK;
   foal__alarm **head = &wheel->slots[level][slot];
   alarm->next = *head;
@@ -48,7 +51,8 @@ static void link_out(foal__wheel *wheel, foal__alarm *alarm)
   alarm->link = NULL;
 }
 
-/* The next tick after now at which a slot of this level comes up; UINT64_MAX: none does. */
+/* The next tick after now at which a slot of this level comes up; UINT64_MAX: none
+ * does. */
 static uint64_t next_tick(const foal__wheel *wheel, int level)
 {
   if (wheel->occupied[level] == 0) return UINT64_MAX;
@@ -77,27 +81,26 @@ uint64_t foal__wheel_wait_ms(const foal__worker *w)
   return at > now ? at - now : 0;
 }
 
-static void send_empty(foal_tag to, const foal_behaviour *behaviour)
+static bool send_empty(foal_tag to, const foal_behaviour *behaviour)
 {
   void *args = foal__message(behaviour);
-  if (args != NULL) foal__post_control(to, args);
+  if (args == NULL) return false;
+  foal__post_control(to, args);
+  return true;
 }
 
 static void expired_run(void *self, foal_msg *m);
 static const foal_behaviour expired = {expired_run, NULL, "foal", "timer"};
 
-static void fire(foal__worker *w, foal__alarm *alarm)
+static bool fire(const foal__alarm *alarm)
 {
-  w->wheel.count--;
-  if (alarm->fired != &expired) {
-    send_empty(alarm->to, alarm->fired);
-    return;
-  }
-  foal__timer *t = (foal__timer *)(void *)alarm; /* the alarm is its first member */
+  if (alarm->fired != &expired) return send_empty(alarm->to, alarm->fired);
+  foal__timer *t = (foal__timer *)(uintptr_t)alarm; /* the alarm is its first member */
   foal_timer *args = foal__message(&expired);
-  if (args == NULL) return;
+  if (args == NULL) return false;
   *args = (foal_timer){t, t->id};
   foal__post_control(alarm->to, args);
+  return true;
 }
 
 /* Empties a slot that has come up: what is due fires, the rest moves to a finer level. */
@@ -113,10 +116,11 @@ static void empty_slot(foal__worker *w, int level)
     list = alarm->next;
     alarm->next = NULL;
     alarm->link = NULL;
-    if (alarm->due_ms <= wheel->now_ms) {
-      fire(w, alarm);
+    if (alarm->due_ms <= wheel->now_ms && fire(alarm)) {
+      wheel->count--;
     } else {
-      link_in(wheel, alarm);
+      link_in(wheel,
+              alarm); /* not yet; or no memory, which may be better in a millisecond */
     }
   }
 }
@@ -188,8 +192,8 @@ static void finish(foal__worker *w, foal__timer *t)
   foal_release();
 }
 
-/* The wheel sends `expired` with the number, not the user's behaviour: between the expiry and
- * the turn the actor may still cancel. */
+/* The wheel sends `expired` with the number, not the user's behaviour: between the
+ * expiry and the turn the actor may still cancel. */
 static void expired_run(void *self, foal_msg *m)
 {
   foal__worker *w = foal__self;
@@ -205,14 +209,15 @@ static void expired_run(void *self, foal_msg *m)
   behaviour->run(self, m);
 }
 
-foal_timer foal__timer_arm(const void *self, const foal_behaviour *fired, uint64_t delay_ms)
+foal_timer foal__timer_arm(const void *self, const foal_behaviour *fired,
+                           uint64_t delay_ms)
 {
   foal__worker *w = foal__self;
   foal_tag to = foal__self_tag(self);
   foal_actor *x = w->current;
   foal__timer *t = foal__timer_take(w);
   if (t == NULL) {
-    send_empty(to, fired);
+    (void)send_empty(to, fired);
     return (foal_timer){NULL, 0};
   }
   w->now_ns = foal__clock_ns(); /* a long turn must not make it early */
@@ -234,8 +239,8 @@ bool foal_timer_cancel(foal_timer timer)
   foal__timer *t = timer.node_;
   foal_assert(w != NULL && w->current != NULL);
   if (t == NULL) return false;
-  /* Numbers name their worker and are used once, nodes are type-stable: a stale handle is safe
-   * to look at here and never matches. */
+  /* Numbers name their worker and are used once, nodes are type-stable: a stale handle
+   * is safe to look at here and never matches. */
   if (timer.id_ >> ID_WORKER_SHIFT != w->id || t->id != timer.id_) return false;
   foal_assert(foal_tag_equal(t->alarm.to, foal__self_tag(w->current->state)));
   finish(w, t);

@@ -34,14 +34,14 @@ FOAL_TRUSTED static void on_worker(foal__job *job)
   foal__release_later();
 }
 
-FOAL_TRUSTED void foal__work(foal_tag reply_to, const foal_behaviour *done, void (*run)(foal_buf **b),
-                foal_buf **b)
+FOAL_TRUSTED void foal__work(foal_tag reply_to, const foal_behaviour *done,
+                             void (*run)(foal_buf **b), foal_buf **b)
 {
   foal_assert(b != NULL && *b != NULL && run != NULL && done != NULL);
   work *w = foal__alloc(sizeof *w);
   if (w == NULL) {
-    foal_log(FOAL_LOG_WARNING, "out of memory: work '%s.%s' runs in its turn", done->actor,
-             done->name);
+    foal_log(FOAL_LOG_WARNING, "out of memory: work '%s.%s' runs in its turn",
+             done->actor, done->name);
     run(b);
     foal__post_buf(reply_to, done, b);
     return;

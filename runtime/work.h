@@ -1,8 +1,9 @@
-/* work.h - blocking work: a function that runs beside the loops and answers by message.
+/* work.h - blocking work: a function that runs beside the loops and answers by
+ * message.
  *
- * Files, name look-ups, private-key operations and anything else that may block belongs here.
- * The work function gets one buffer and nothing else: no actor state, no session, no turn. It
- * may change the buffer or put another one in its place.                                   */
+ * Files, name look-ups, private-key operations and anything else that may block
+ * belongs here. The work function gets one buffer and nothing else: no actor state, no
+ * session, no turn. It may change the buffer or put another one in its place. */
 #ifndef FOAL_WORK_H
 #define FOAL_WORK_H
 
@@ -16,20 +17,20 @@ FOAL_API void foal__work(foal_tag reply_to, const foal_behaviour *done,
  *    static void T_work_be(foal_buf **b)           runs on a thread of the blocking pool;
  *                                                  borrows *b, may replace it, never NULL
  *    static void T_on_be(T *self, foal_buf **b)    runs in a turn with the result
- *  Work that is running keeps the program alive. Order of results is not the order of starts.
+ *  Work that is running keeps the program alive. Results come in any order.
  *  T, be   as in FOAL_BEHAVIOUR0 */
-#define FOAL_WORK(T, be)                                                                    \
-  FOAL_BEHAVIOUR_ISO(T, be)                                                                 \
-  static void T##_work_##be(foal_buf **b) FOAL_USES(*b);                                    \
-  FOAL_TRUSTED static void T##__work_##be(foal_buf **b_)                                    \
-  {                                                                                         \
-    T##_work_##be(b_);                                                                      \
-  }                                                                                         \
-  FOAL_UNUSED static inline void T##_##be##_start(T *self_, foal_buf **b_) FOAL_TURN        \
-      FOAL_TAKES(*b_);                                                                      \
-  FOAL_TRUSTED FOAL_UNUSED static inline void T##_##be##_start(T *self_, foal_buf **b_)     \
-  {                                                                                         \
-    foal__work(T##_self(self_).any, &T##__be_##be, T##__work_##be, b_);                     \
+#define FOAL_WORK(T, be)                                                                 \
+  FOAL_BEHAVIOUR_ISO(T, be)                                                              \
+  static void T##_work_##be(foal_buf **b) FOAL_USES(*b);                                 \
+  FOAL_TRUSTED static void T##__work_##be(foal_buf **b_)                                 \
+  {                                                                                      \
+    T##_work_##be(b_);                                                                   \
+  }                                                                                      \
+  FOAL_UNUSED static inline void T##_##be##_start(T *self_, foal_buf **b_)               \
+      FOAL_TURN FOAL_TAKES(*b_);                                                         \
+  FOAL_TRUSTED FOAL_UNUSED static inline void T##_##be##_start(T *self_, foal_buf **b_)  \
+  {                                                                                      \
+    foal__work(T##_self(self_).any, &T##__be_##be, T##__work_##be, b_);                  \
   }
 
 #endif

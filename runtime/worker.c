@@ -3,6 +3,7 @@
 
 #include "buf.h"
 #include "impl/assert.h"
+#include "impl/buf_head.h"
 #include "impl/core.h"
 #include "impl/lifetime.h"
 
@@ -39,6 +40,7 @@ FOAL_TRUSTED void foal__read_buf_give(foal_buf **b)
     return;
   }
   foal_buf_truncate(*b, 0);
+  (*b)->stamp = FOAL__STAMP_NOBODY;
   w->read_buf = *b;
   *b = NULL;
 }

@@ -1,5 +1,5 @@
 /* alloc.h - seam: memory. Production: alloc_libc.c; a simulator links one that fails on
- * demand. Nothing else in the runtime calls malloc.                                       */
+ * demand. Nothing else in the runtime calls malloc. */
 #ifndef FOAL_IMPL_ALLOC_H
 #define FOAL_IMPL_ALLOC_H
 

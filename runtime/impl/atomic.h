@@ -1,9 +1,9 @@
 /* atomic.h - the only door to C11 atomics.
  *
- * Every shared word of the runtime is read and written through these, with its order spelled
- * out and its partner named where it is used. One door, so that a deterministic scheduler can
- * put a switching point behind it. There are no stand-alone fences anywhere: ThreadSanitizer
- * cannot see them.                                                                        */
+ * Every shared word of the runtime is read and written through these, with its order
+ * spelled out and its partner named where it is used. One door, so that a
+ * deterministic scheduler can put a switching point behind it. There are no
+ * stand-alone fences anywhere: ThreadSanitizer cannot see them. */
 #ifndef FOAL_IMPL_ATOMIC_H
 #define FOAL_IMPL_ATOMIC_H
 
@@ -17,11 +17,11 @@
 #define foal__or(p, v, order)    atomic_fetch_or_explicit((p), (v), memory_order_##order)
 #define foal__and(p, v, order)   atomic_fetch_and_explicit((p), (v), memory_order_##order)
 /* A failed exchange reloads *expected and orders nothing. */
-#define foal__cas(p, expected, v, order)                                                    \
-  atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order,         \
+#define foal__cas(p, expected, v, order)                                                 \
+  atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order,      \
                                         memory_order_relaxed)
-#define foal__cas_strong(p, expected, v, order)                                             \
-  atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_##order,       \
+#define foal__cas_strong(p, expected, v, order)                                          \
+  atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_##order,    \
                                           memory_order_relaxed)
 
 #endif

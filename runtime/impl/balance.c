@@ -1,11 +1,12 @@
 /* balance.c - which worker runs which actor. The owner gives, nobody takes.
  *
- * A worker without work sets its bit in `hungry`. A busy one that sees it hands over runnable,
- * unpinned actors, but only those that have shown to cost at least about a microsecond a
- * message: a cross-thread message costs more than a cheap behaviour. Costs are measured only
- * while somebody is hungry. The other way round, a cheap actor that gets all its mail from one
- * other worker moves there; the threshold doubles each time, so two workers cannot play
- * ball with it. Figures behind the constants: docs/performance.md.                          */
+ * A worker without work sets its bit in `hungry`. A busy one that sees it hands over
+ * runnable, unpinned actors, but only those that have shown to cost at least about a
+ * microsecond a message: a cross-thread message costs more than a cheap behaviour.
+ * Costs are measured only while somebody is hungry. The other way round, a cheap actor
+ * that gets all its mail from one other worker moves there; the threshold doubles each
+ * time, so two workers cannot play ball with it. Figures behind the constants:
+ * docs/performance.md. */
 #include "mailbox.h"
 #include "pool.h"
 
@@ -17,7 +18,8 @@ enum {
 
 static bool may_move(const foal_actor *x)
 {
-  return (x->flags & (FOAL__PINNED | FOAL__MUTED)) == 0 && x->timers == NULL && x->type != NULL;
+  return (x->flags & (FOAL__PINNED | FOAL__MUTED)) == 0 && x->timers == NULL &&
+         x->type != NULL;
 }
 
 static bool worth_moving(const foal_actor *x)
@@ -66,10 +68,13 @@ void foal__note_sender(foal__worker *w, foal_actor *x, const foal_msg *chain)
 bool foal__pull(foal__worker *w, foal_actor *x)
 {
   if (__builtin_expect(x->pulls <= x->pull_at, 1)) return false;
-  if (x->head != NULL || x->pull_to >= foal__rt.workers || x->pull_to == w->id) return false;
+  if (x->head != NULL || x->pull_to >= foal__rt.workers || x->pull_to == w->id)
+    return false;
   if (!may_move(x) || worth_moving(x)) return false;
   x->pulls = 0;
-  x->pull_at = x->pull_at < PULL_AT_MAX / 2 ? (uint8_t)(x->pull_at * 2 + 1) : PULL_AT_MAX;
+  w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  uint32_t next = x->pull_at * 2u + (uint32_t)(w->rng >> 58);
+  x->pull_at = (uint8_t)(next < PULL_AT_MAX ? next : PULL_AT_MAX);
   x->carried = 0;
   foal__bump(w, FOAL__C_actors_moved, 1);
   foal__hand_over(x, x->pull_to);
@@ -78,8 +83,8 @@ bool foal__pull(foal__worker *w, foal_actor *x)
 
 void foal__turn_measured(foal__worker *w, foal_actor *x)
 {
-  /* A sample of 1 in 16 once the actor has a cost: reading the counter twice is as dear as two
-   * messages. */
+  /* A sample of 1 in 16 once the actor has a cost: reading the counter twice is as
+   * dear as two messages. */
   if (x->cost != 0 && (w->samples++ & 15) != 0) {
     foal__turn(w, x);
     return;
@@ -92,8 +97,9 @@ void foal__turn_measured(foal__worker *w, foal_actor *x)
   foal__turn(w, x);
   uint64_t cycles = foal__clock_cycles() - began - w->excused;
   int64_t count = foal__load(&w->counters[FOAL__C_messages], relaxed) - before;
-  if (w->measured != x || count <= 0) return; /* it moved: no longer ours to touch */
+  bool ours = w->measured == x;
   w->measured = NULL;
+  if (!ours || count <= 0) return; /* it moved: no longer ours to touch */
   if (x->generation != generation) return;
   uint64_t cost = (cycles / (uint64_t)count) >> COST_UNIT_SHIFT;
   if (cost > UINT16_MAX) cost = UINT16_MAX;

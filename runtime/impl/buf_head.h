@@ -25,7 +25,8 @@ struct FOAL_ISO foal_buf {
 /* The stamp of an actor; wraps, which a debugging aid may. */
 static inline uint32_t foal__stamp_of(const foal_actor *x)
 {
-  return FOAL__STAMPS + (x->home * UINT32_C(0x9E3779B1) ^ x->id) % (UINT32_MAX - FOAL__STAMPS);
+  return FOAL__STAMPS +
+         (x->home * UINT32_C(0x9E3779B1) ^ x->id) % (UINT32_MAX - FOAL__STAMPS);
 }
 
 /* Marks the buffer as on its way, or as received by the current turn. */
@@ -35,6 +36,8 @@ void foal__buf_arrive(foal_buf *b);
 /* Aborts: says whose turn it is, where, what was touched and why that is wrong. */
 _Noreturn void foal__buf_misused(const foal_buf *b, const char *why);
 
+/* Buffers that no worker counts: of other threads, and of runtimes that are over. */
 int64_t foal__bufs_live_elsewhere(void);
+void foal__bufs_live_move(int64_t by);
 
 #endif

@@ -1,17 +1,19 @@
-/* core.h - the two structures everything in runtime/ works on: the slot and the worker.
+/* core.h - the two structures everything in runtime/ works on: the slot and the
+ * worker.
  *
- * A slot is a mailbox that never dies. Incarnations of actors come and go in it; each has a
- * generation, and a message carries the generation it was sent to. The slot's memory is never
- * given back while the runtime exists, so a stale tag always points at a slot, never at freed
- * memory, and the mailbox protocol below never has to be torn down.
+ * A slot is a mailbox that never dies. Incarnations of actors come and go in it; each
+ * has a generation, and a message carries the generation it was sent to. The slot's
+ * memory is never given back while the runtime exists, so a stale tag always points at
+ * a slot, never at freed memory, and the mailbox protocol below never has to be torn
+ * down.
  *
- * Who may touch what: `inbox`, `owner` and `waiters` are for every thread; all other fields of
- * a slot belong to the worker that `owner` names. Handing a slot over = storing the new owner
- * (release) and touching nothing afterwards. In a worker only the fields under "shared" are
- * for other threads.
+ * Who may touch what: `inbox`, `owner` and `waiters` are for every thread; all other
+ * fields of a slot belong to the worker that `owner` names. Handing a slot over =
+ * storing the new owner (release) and touching nothing afterwards. In a worker only
+ * the fields under "shared" are for other threads.
  *
- * The inbox word: IDLE (nobody will look until notified), 0 (somebody will look; empty), or
- * depth << 48 | pointer to a LIFO chain. See mailbox.h.                                    */
+ * The inbox word: IDLE (nobody will look until notified), or depth << 48 | pointer to
+ * a LIFO chain, which may be NULL (somebody will look; empty). See mailbox.h. */
 #ifndef FOAL_IMPL_CORE_H
 #define FOAL_IMPL_CORE_H
 
@@ -57,26 +59,30 @@ struct foal_actor {
   uint8_t drain; /* 1 + index of the behaviour sent when a graceful end begins; 0: none */
   const foal_type *type; /* NULL: nobody lives here */
   void *state;
-  foal_actor *notify_next; /* on a worker's `notified`: may be there and travelling at once */
+  foal_actor
+      *notify_next; /* on a worker's `notified`: may be there and travelling at once */
   /* ---- second line: rarely touched ---- */
   foal_actor *travel_next; /* on `arrived`, on somebody's `waiters`, or on a free list */
   _Atomic(foal_actor *) waiters;
   foal__watcher *watchers;
   foal__timer *timers;
-  uint32_t id;       /* creation number on its home worker, for messages to humans */
-  uint16_t cost;     /* 16-cycle units a message, measured while some worker is hungry */
-  uint16_t pull_to;  /* the one worker that filled the last inboxes */
-  uint8_t pulls;     /* how many in a row */
-  uint8_t pull_at;   /* how many it takes to move there */
-  uint16_t home;     /* the worker whose pool the slot belongs to */
-  uint16_t carried;  /* of `queued`, what its giver took out of its backlog */
-  uint8_t units;     /* size in 16 bytes */
-  uint8_t why;       /* foal_err of the end */
+  uint32_t id;      /* creation number on its home worker, for messages to humans */
+  uint16_t cost;    /* 16-cycle units a message, measured while some worker is hungry */
+  uint16_t pull_to; /* the one worker that filled the last inboxes */
+  uint8_t pulls;    /* how many in a row */
+  uint8_t pull_at;  /* how many it takes to move there */
+  uint16_t home;    /* the worker whose pool the slot belongs to */
+  uint16_t carried; /* of `queued`, what its giver took out of its backlog */
+  uint8_t units;    /* size in 16 bytes */
+  uint8_t why;      /* foal_err of the end */
 };
 _Static_assert(FOAL_ERR_COUNT <= 256, "why fits");
-_Static_assert(sizeof(foal_actor) == 112, "a slot with one word of state fills two lines");
+_Static_assert(sizeof(foal_actor) == 112,
+               "a slot with one word of state fills two lines");
 
-/* A growable ring of slots, private to one worker. */
+/* A growable ring of slots, private to one worker. A slot is in one ring at most, and
+ * `ready` has room for all slots of its worker: running out of memory shows when a slot
+ * is made or arrives, never when it must run. */
 typedef struct foal__ring {
   foal_actor **items;
   uint32_t capacity, head, tail;
@@ -84,7 +90,7 @@ typedef struct foal__ring {
 
 enum {
   FOAL__BUF_CLASSES = 5,
-  FOAL__SLOT_UNITS_MAX = 136, /* slots up to 2176 bytes; bigger states get memory of their own */
+  FOAL__SLOT_UNITS_MAX = 136, /* slots to 2176 bytes; larger states get memory apart */
   FOAL__WHEEL_LEVELS = 5,
   FOAL__WHEEL_SLOTS = 64,
   FOAL__NO_WORKER = 0xffff,
@@ -110,13 +116,18 @@ typedef struct foal__pool {
   uint32_t bufs_count[FOAL__BUF_CLASSES];
   foal_actor *slots[FOAL__SLOT_UNITS_MAX + 1];
   foal__timer *timers;
-  struct foal__slab *slabs; /* everything carved, freed at the very end */
+  struct foal__slab *slabs;      /* all but slots; freed at the very end */
+  struct foal__slab *slot_slabs; /* slots; at the end all workers walk them */
   char *chunk;
   size_t chunk_left;
   foal_msg *reserve; /* message nodes for when memory is exhausted */
   foal__outbox out[FOAL_WORKERS_MAX];
   uint64_t out_any; /* bit per worker with a non-empty outbox */
 } foal__pool;
+
+/* The halves of `alive`. */
+#define FOAL__ONE_ACTIVE UINT64_C(1)
+#define FOAL__ONE_HOLD   (UINT64_C(1) << 32)
 
 enum { FOAL__YIELD_BACKLOG = 1, FOAL__YIELD_MUTE = 2, FOAL__YIELD_END = 4 };
 
@@ -126,23 +137,25 @@ struct foal__worker {
   foal_actor *current;
   const foal_behaviour *behaviour;
   foal_actor *mute_on;
-  foal_actor *measured; /* its turn is timed; NULL again when it was handed over or muted */
+  foal_actor *measured; /* its turn is timed; NULL again when it moved or was muted */
   void (*flush)(void *self);
   foal__ring ready; /* FIFO: every normal wake-up */
   foal__ring fresh; /* LIFO: first run of a new actor: depth first, bounded memory */
+  uint32_t owned;   /* slots made here, wherever they are, and others that are here */
   uint32_t tick;
   uint32_t samples;
-  int64_t backlog; /* messages in all local FIFOs of this worker */
+  int64_t backlog;               /* messages in all local FIFOs of this worker */
   uint64_t last_poll, next_give; /* cycles */
   uint64_t now_ns;
   uint32_t next_actor_id;
   uint64_t next_timer_id;
   uint32_t turns;
-  uint64_t excused; /* cycles of the measured turn that do not count */
-  bool full; /* a large backlog is being worked off */
-  bool busy; /* polling may bring something */
+  uint64_t excused;  /* cycles of the measured turn that do not count */
+  bool full;         /* a large backlog is being worked off */
+  bool busy;         /* polling may bring something */
   uint32_t releases; /* holds to give up when the poll is over */
   bool drain_seen;
+  bool leaving; /* the loop is over: nobody is made here any more */
   foal_buf *read_buf;
   foal__poller *poller;
   foal__thread *thread;
@@ -151,7 +164,7 @@ struct foal__worker {
   uint64_t rng;
   _Atomic(int64_t) counters[FOAL__COUNTERS]; /* written by this worker, read by all */
 
-  /* shared; each group on lines of its own, two apart because of the adjacent-line prefetcher */
+  /* shared; each group on lines of its own, two apart: lines are prefetched in pairs */
   alignas(128) _Atomic(foal_actor *) notified; /* slots whose inbox left IDLE */
   _Atomic(foal_actor *) arrived;               /* slots given to this worker */
   _Atomic(uint32_t) parked;
@@ -165,9 +178,10 @@ typedef struct foal__runtime {
   uint64_t batch_cycles, poll_cycles, give_cycles, cheap_cycles, spin_ns, drain_ns;
   uint64_t drain_by_ns; /* worker 0 only; 0: not draining */
   bool pin, keep_signals, started, stats;
-  foal__worker *worker; /* array */
-  alignas(128) _Atomic(int32_t) active;  /* workers that are not parked */
-  _Atomic(int32_t) holds;                /* things that keep the program alive */
+  foal__worker *worker;                 /* array */
+  alignas(128) _Atomic(uint64_t) alive; /* holds << 32 | workers that are not parked */
+  _Atomic(uint32_t) running;            /* threads there are; set when all were started */
+  _Atomic(uint32_t) left;               /* of them, how many have left their loop */
   alignas(128) _Atomic(uint32_t) hungry; /* bit per worker without work (first 32) */
   alignas(128) _Atomic(int) stopping;
   _Atomic(int) draining;

@@ -26,7 +26,8 @@ static _Noreturn void last_words(const char *text)
   foal__worker *w = foal__self;
   int len;
   if (w != NULL && w->current != NULL && w->current->type != NULL) {
-    len = snprintf(line, sizeof line, "foal: actor '%s' #%u in behaviour '%s' on worker %u: %s\n",
+    len = snprintf(line, sizeof line,
+                   "foal: actor '%s' #%u in behaviour '%s' on worker %u: %s\n",
                    w->current->type->name, w->current->id,
                    w->behaviour != NULL ? w->behaviour->name : "end", w->id, text);
   } else {

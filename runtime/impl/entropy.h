@@ -1,4 +1,5 @@
-/* entropy.h - seam: randomness. Production: entropy_os.c; a simulator links a seeded one. */
+/* entropy.h - seam: randomness. Production: entropy_os.c; a simulator links a seeded
+ * one. */
 #ifndef FOAL_IMPL_ENTROPY_H
 #define FOAL_IMPL_ENTROPY_H
 

@@ -4,10 +4,12 @@
 
 #include "core.h"
 
-/* On the worker's own thread, when its loop is over: ends its actors, closes their handles. */
+/* On the worker's own thread, when its loop is over: ends its actors, closes their
+ * handles. */
 void foal__worker_finish(foal__worker *w);
 
-/* On the main thread, when all workers are joined: frees everything, keeps the counters. */
+/* On the main thread, when all workers are joined: frees everything, keeps the
+ * counters. */
 void foal__runtime_close(void);
 
 /* On each worker, when a graceful end has begun: tells those who asked for it. */

@@ -1,31 +1,35 @@
 /* mailbox.c - sends and run queues. The protocol and its orders: mailbox.h. */
 #include "mailbox.h"
 
+#include "../log.h"
 #include "alloc.h"
 #include "pool.h"
 
 #include <string.h>
 
+enum { DEPTH_MAX = 0xffff, RING_SLOTS_MIN = 1024 };
+
 /* ---- run queues ---- */
 
-static void ring_grow(foal__ring *ring)
+bool foal__ring_reserve(foal__ring *ring, uint32_t capacity)
 {
+  if (__builtin_expect(ring->capacity >= capacity, 1)) return true;
   uint32_t count = foal__ring_count(ring);
-  uint32_t capacity = ring->capacity > 0 ? ring->capacity * 2 : 1024;
-  foal_actor **items = foal__alloc(sizeof *items * capacity);
-  /* There is one entry per live actor at most; an actor could be made, so eight bytes more
-   * must be found too. */
-  foal_assert(items != NULL);
+  uint32_t more = ring->capacity > 0 ? ring->capacity : RING_SLOTS_MIN;
+  while (more < capacity) more *= 2;
+  foal_actor **items = foal__alloc(sizeof *items * more);
+  if (items == NULL) return false;
   for (uint32_t i = 0; i < count; i++) {
     items[i] = ring->items[(ring->head + i) & (ring->capacity - 1)];
   }
   foal__free(ring->items);
-  *ring = (foal__ring){items, capacity, 0, count};
+  *ring = (foal__ring){items, more, 0, count};
+  return true;
 }
 
 void foal__ring_push(foal__ring *ring, foal_actor *x)
 {
-  if (__builtin_expect(foal__ring_count(ring) == ring->capacity, 0)) ring_grow(ring);
+  foal_assert(foal__ring_count(ring) < ring->capacity);
   ring->items[ring->tail++ & (ring->capacity - 1)] = x;
 }
 
@@ -72,8 +76,13 @@ static void append_local(foal__worker *w, foal_actor *x, foal_msg *m)
 
 void foal__inbox_take(foal__worker *w, foal_actor *x)
 {
+  uintptr_t full = 0;
+  if (x->queued >= foal__rt.mailbox_high) {
+    uintptr_t depth = x->queued < DEPTH_MAX ? x->queued : DEPTH_MAX;
+    full = depth << FOAL__DEPTH_SHIFT;
+  }
   /* Acquire: pairs with the push in foal__send_remote. */
-  foal_msg *newest = foal__inbox_chain(foal__xchg(&x->inbox, 0, acquire));
+  foal_msg *newest = foal__inbox_chain(foal__xchg(&x->inbox, full, acquire));
   foal_debug_assert(newest != NULL);
   foal__note_sender(w, x, newest);
   foal_msg *last = newest, *oldest = NULL;
@@ -97,9 +106,7 @@ void foal__inbox_take(foal__worker *w, foal_actor *x)
 static void mute_sender(foal__worker *w, foal_actor *x)
 {
   foal_actor *sender = w->current;
-  /* An overloaded sender is never muted, nor one to itself: that is what keeps a ring of full
-   * mailboxes moving (the argument stands in docs/design.md). */
-  if (sender == NULL || sender == x || sender->queued >= foal__rt.mailbox_high) return;
+  if (sender == NULL || sender == x) return;
   w->yield |= FOAL__YIELD_MUTE;
   w->mute_on = x;
 }
@@ -110,11 +117,11 @@ void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t own
   foal_debug_assert(((uintptr_t)m >> FOAL__DEPTH_SHIFT) == 0);
   do {
     uintptr_t depth = foal__inbox_depth(before);
-    m->next_ = before > FOAL__IDLE ? foal__inbox_chain(before) : NULL;
-    if (depth < 0xffff) depth++;
+    m->next_ = foal__inbox_chain(before);
+    if (depth < DEPTH_MAX) depth++;
     after = (uintptr_t)m | depth << FOAL__DEPTH_SHIFT;
-    /* Acq_rel: release for foal__inbox_take; acquire so that a send made because of an earlier
-     * one of another thread stays behind it. */
+    /* Acq_rel: release for foal__inbox_take; acquire so that a send made because of an
+     * earlier one of another thread stays behind it. */
   } while (!foal__cas(&x->inbox, &before, after, acq_rel));
   if (w != NULL) foal__bump(w, FOAL__C_messages_remote, 1);
   if (before == FOAL__IDLE) foal__notify(x, owner);
@@ -123,7 +130,8 @@ void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t own
 void foal__send(foal_actor *x, foal_msg *m, bool control)
 {
   foal__worker *w = foal__self;
-  /* Acquire: pairs with the release in foal__hand_over, before private fields are touched. */
+  /* Acquire: pairs with the release in foal__hand_over, before private fields are
+   * touched. */
   uint32_t owner = foal__load(&x->owner, acquire);
   if (__builtin_expect(w == NULL || owner != w->id, 0)) {
     foal__send_remote(w, x, m, owner);
@@ -133,10 +141,13 @@ void foal__send(foal_actor *x, foal_msg *m, bool control)
     }
     return;
   }
-  if (__builtin_expect(foal__load(&x->inbox, relaxed) > FOAL__IDLE, 0)) foal__inbox_take(w, x);
+  if (__builtin_expect(foal__inbox_has_mail(foal__load(&x->inbox, relaxed)), 0)) {
+    foal__inbox_take(w, x);
+  }
   append_local(w, x, m);
   if (!x->scheduled) foal__schedule(w, x);
-  if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control) mute_sender(w, x);
+  if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control)
+    mute_sender(w, x);
 }
 
 /* ---- between workers ---- */
@@ -156,7 +167,12 @@ void foal__hand_over(foal_actor *x, uint32_t to)
 {
   foal__worker *target = &foal__rt.worker[to];
   foal_debug_assert(x->scheduled && to < foal__rt.workers);
-  if (foal__self != NULL && foal__self->measured == x) foal__self->measured = NULL;
+  foal__worker *w = foal__self;
+  if (w != NULL && w->measured == x) w->measured = NULL;
+  if (w != NULL && to != w->id && x->home != w->id &&
+      foal__load(&x->owner, relaxed) == w->id) {
+    w->owned--;
+  }
   /* Release: every private field of x before; pairs with the acquire loads of `owner`. */
   foal__store(&x->owner, to, release);
   foal_actor *top = foal__load(&target->arrived, relaxed);
@@ -190,6 +206,34 @@ static void arrive(foal__worker *w, foal_actor *x)
   foal__ring_push(&w->ready, x);
 }
 
+/* There is no memory for one more here: it lives at home, where there is room. */
+static void turn_away(foal__worker *w, foal_actor *x)
+{
+  if ((x->flags & FOAL__PINNED) != 0 && x->type != NULL) {
+    foal_log(FOAL_LOG_ERROR, "out of memory: actor '%s' cannot live on worker %u",
+             x->type->name, w->id);
+    w->current = x;
+    foal__end(w, x, FOAL_NO_MEMORY);
+    w->current = NULL;
+  }
+  w->backlog -= x->queued - x->carried;
+  x->carried = (uint16_t)(x->queued < UINT16_MAX ? x->queued : UINT16_MAX);
+  foal__hand_over(x, x->home);
+}
+
+static void admit(foal__worker *w, foal_actor *x)
+{
+  /* Those were counted before: made here, or muted here. */
+  bool known = x->home == w->id || (x->flags & FOAL__MUTED) != 0;
+  bool room = known || foal__ring_reserve(&w->ready, w->owned + 1);
+  if (!known) w->owned++;
+  if (room) {
+    arrive(w, x);
+  } else {
+    turn_away(w, x);
+  }
+}
+
 void foal__drain_inbound(foal__worker *w)
 {
   /* Acquire: pairs with the pushes in foal__notify and foal__hand_over. */
@@ -199,7 +243,7 @@ void foal__drain_inbound(foal__worker *w)
     foal_actor *x = arrived;
     arrived = x->travel_next;
     x->travel_next = NULL;
-    arrive(w, x);
+    admit(w, x);
   }
   while (notified != NULL) {
     foal_actor *x = notified;
@@ -215,12 +259,10 @@ void foal__drain_inbound(foal__worker *w)
   }
 }
 
-void foal__unmute(foal__worker *w, foal_actor *x)
+void foal__wake_waiters(foal__worker *w, foal_actor *x)
 {
-  uint32_t waiting = x->queued + foal__inbox_depth(foal__load(&x->inbox, relaxed));
-  if (waiting > foal__rt.mailbox_low) return;
-  /* Acquire: pairs with the registration in turn.c; the exchange gives each waiter to exactly
-   * one waker. */
+  /* Acquire: pairs with the registration in turn.c; the exchange gives each waiter to
+   * exactly one waker. */
   foal_actor *sender = foal__xchg(&x->waiters, NULL, acquire);
   while (sender != NULL) {
     foal_actor *next = sender->travel_next;
@@ -233,4 +275,14 @@ void foal__unmute(foal__worker *w, foal_actor *x)
     }
     sender = next;
   }
+}
+
+void foal__unmute(foal__worker *w, foal_actor *x)
+{
+  uintptr_t word = foal__load(&x->inbox, relaxed);
+  /* Without a chain the depth is only a memory of what was here. With one there is
+   * another turn after this one. */
+  uint32_t waiting =
+      x->queued + (foal__inbox_has_mail(word) ? foal__inbox_depth(word) : 0);
+  if (waiting <= foal__rt.mailbox_low) foal__wake_waiters(w, x);
 }

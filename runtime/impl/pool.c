@@ -1,10 +1,12 @@
-/* pool.c - see pool.h. Only `returned` is shared: a stack that anybody pushes chains on and
- * that its owner takes as a whole, so there is no ABA.                                    */
+/* pool.c - see pool.h. Only `returned` is shared: a stack that anybody pushes chains
+ * on and that its owner takes as a whole, so there is no ABA. */
 #include "pool.h"
 
 #include "alloc.h"
 #include "assert.h"
 #include "fault.h"
+#include "guest.h"
+#include "mailbox.h"
 #include "timer_node.h"
 
 #include <string.h>
@@ -16,21 +18,21 @@ enum {
   LINE_BYTES = 64,
   UNIT_BYTES = 16,
   SLOT_UNITS_MIN = 8, /* the head and one or two words */
+  LOOKS_MAX = 16,
 };
 
 /* What was carved, so that it can be freed and slots can be enumerated. */
 typedef struct foal__slab {
   struct foal__slab *next;
   char *bytes;
-  foal_actor *slots; /* first slot when this slab is cut into slots, else NULL */
-  uint32_t slot_bytes, slot_count;
+  uint32_t slot_bytes, slot_count; /* when it is cut into slots */
 } foal__slab;
 
-static const uint32_t buf_bytes[FOAL__BUF_CLASSES] = {
-    512, 2048, 4096 + 128, 16384 + 512 + 128, 65536 + 128};
+static const uint32_t buf_bytes[FOAL__BUF_CLASSES] = {512, 2048, 4096 + 128,
+                                                      16384 + 512 + 128, 65536 + 128};
 static const uint32_t buf_keep[FOAL__BUF_CLASSES] = {1024, 256, 128, 64, 32};
 
-static void *slab_new(foal__worker *w, size_t bytes)
+static foal__slab *slab_new(foal__slab **list)
 {
   foal__slab *slab = foal__alloc(sizeof *slab);
   if (slab == NULL || foal__fault("pool.slab")) {
@@ -38,14 +40,24 @@ static void *slab_new(foal__worker *w, size_t bytes)
     return NULL;
   }
   memset(slab, 0, sizeof *slab);
-  slab->bytes = foal__alloc_aligned(LINE_BYTES, bytes);
+  slab->bytes = foal__alloc_aligned(LINE_BYTES, SLAB_BYTES);
   if (slab->bytes == NULL) {
     foal__free(slab);
     return NULL;
   }
-  slab->next = w->pool.slabs;
-  w->pool.slabs = slab;
-  return slab->bytes;
+  slab->next = *list;
+  *list = slab;
+  return slab;
+}
+
+static void slabs_free(foal__slab **list)
+{
+  foal__slab *slab;
+  while ((slab = *list) != NULL) {
+    *list = slab->next;
+    foal__free(slab->bytes);
+    foal__free(slab);
+  }
 }
 
 void *foal__carve(foal__worker *w, size_t bytes)
@@ -54,9 +66,9 @@ void *foal__carve(foal__worker *w, size_t bytes)
   bytes = (bytes + LINE_BYTES - 1) & ~(size_t)(LINE_BYTES - 1);
   foal_assert(bytes <= SLAB_BYTES);
   if (pool->chunk_left < bytes) {
-    char *chunk = slab_new(w, SLAB_BYTES);
-    if (chunk == NULL) return NULL;
-    pool->chunk = chunk;
+    foal__slab *slab = slab_new(&pool->slabs);
+    if (slab == NULL) return NULL;
+    pool->chunk = slab->bytes;
     pool->chunk_left = SLAB_BYTES;
   }
   void *piece = pool->chunk;
@@ -90,12 +102,8 @@ void foal__pool_close(foal__worker *w)
       foal__free(m);
     }
   }
-  foal__slab *slab;
-  while ((slab = pool->slabs) != NULL) {
-    pool->slabs = slab->next;
-    foal__free(slab->bytes);
-    foal__free(slab);
-  }
+  slabs_free(&pool->slabs);
+  slabs_free(&pool->slot_slabs);
   memset(pool, 0, sizeof *pool);
 }
 
@@ -103,8 +111,8 @@ void foal__pool_close(foal__worker *w)
 
 static void push_home(foal__worker *home, foal_msg *first, foal_msg *last)
 {
-  /* Release: pairs with the acquire exchange in foal__pool_collect; the node's last writes
-   * come before its reuse. */
+  /* Release: pairs with the acquire exchange in foal__pool_collect; the node's last
+   * writes come before its reuse. */
   foal_msg *top = foal__load(&home->returned, relaxed);
   do {
     last->next_ = top;
@@ -180,10 +188,10 @@ foal_msg *foal__msg_refill(foal__worker *w)
 {
   foal__pool_collect(w);
   if (w->pool.messages == NULL) {
-    char *slab = slab_new(w, SLAB_BYTES);
+    foal__slab *slab = slab_new(&w->pool.slabs);
     for (size_t at = 0; slab != NULL && at < SLAB_BYTES; at += FOAL_MSG_BYTES) {
       /* Backwards, so that the free list walks the slab forwards. */
-      foal_msg *m = (foal_msg *)(void *)(slab + SLAB_BYTES - FOAL_MSG_BYTES - at);
+      foal_msg *m = (foal_msg *)(void *)(slab->bytes + SLAB_BYTES - FOAL_MSG_BYTES - at);
       m->home_ = (uint16_t)w->id;
       m->class_ = FOAL__MSG_CLASS;
       m->next_ = w->pool.messages;
@@ -215,15 +223,15 @@ static void slots_carve(foal__worker *w, uint32_t units)
 {
   uint32_t slot_bytes = units * UNIT_BYTES;
   uint32_t count = SLAB_BYTES / slot_bytes;
-  char *bytes = slab_new(w, SLAB_BYTES);
-  if (bytes == NULL) return;
-  foal__slab *slab = w->pool.slabs;
-  slab->slots = (foal_actor *)(void *)bytes;
+  if (!foal__ring_reserve(&w->ready, w->owned + count)) return;
+  foal__slab *slab = slab_new(&w->pool.slot_slabs);
+  if (slab == NULL) return;
   slab->slot_bytes = slot_bytes;
   slab->slot_count = count;
-  memset(bytes, 0, SLAB_BYTES);
+  w->owned += count;
+  memset(slab->bytes, 0, SLAB_BYTES);
   for (uint32_t i = count; i-- > 0;) {
-    foal_actor *x = (foal_actor *)(void *)(bytes + (size_t)i * slot_bytes);
+    foal_actor *x = (foal_actor *)(void *)(slab->bytes + (size_t)i * slot_bytes);
     x->home = (uint16_t)w->id;
     x->units = (uint8_t)units;
     x->generation = 1;
@@ -235,31 +243,36 @@ static void slots_carve(foal__worker *w, uint32_t units)
   }
 }
 
-/* The first free slot of this size that no stale message has put on a run queue: a slot given
- * to another worker right away must be on none. */
+/* A free slot of this size that no stale message has put on a run queue: a slot given
+ * to another worker right away must be on none. Only the first few are looked at:
+ * making a slot is cheaper than a long walk. */
 static foal_actor **slot_find(foal__worker *w, uint32_t units)
 {
   foal_actor **link = &w->pool.slots[units];
-  while (*link != NULL && (*link)->scheduled) link = &(*link)->travel_next;
-  return link;
+  for (int i = 0; i < LOOKS_MAX && *link != NULL; i++) {
+    if (!(*link)->scheduled) return link;
+    link = &(*link)->travel_next;
+  }
+  return NULL;
 }
 
 foal_actor *foal__slot_take(foal__worker *w, size_t state_bytes)
 {
   size_t bytes = sizeof(foal_actor) + state_bytes;
-  /* Up to four lines every 16 bytes count; above, whole lines keep the number of sizes down. */
+  /* Up to four lines every 16 bytes count; above, whole lines keep the number of sizes
+   * down. */
   size_t step = bytes <= 256 ? UNIT_BYTES : LINE_BYTES;
   size_t units = (bytes + step - 1) / step * (step / UNIT_BYTES);
   if (units < SLOT_UNITS_MIN) units = SLOT_UNITS_MIN;
   bool own_state = units > FOAL__SLOT_UNITS_MAX;
   if (own_state) units = SLOT_UNITS_MIN;
   foal_actor **link = slot_find(w, (uint32_t)units);
-  if (*link == NULL) {
+  if (link == NULL) {
     slots_carve(w, (uint32_t)units);
     link = slot_find(w, (uint32_t)units);
   }
+  if (link == NULL) return NULL;
   foal_actor *x = *link;
-  if (x == NULL) return NULL;
   void *state = own_state ? foal__alloc(state_bytes) : x + 1;
   if (state == NULL) return NULL;
   foal_assert(x->type == NULL && (x->flags & FOAL__IN_POOL) != 0);
@@ -289,8 +302,8 @@ void foal__slot_give(foal__worker *w, foal_actor *x)
 
 void foal__slots_each(foal__worker *w, void (*each)(foal__worker *w, foal_actor *x))
 {
-  for (foal__slab *slab = w->pool.slabs; slab != NULL; slab = slab->next) {
-    for (uint32_t i = 0; slab->slots != NULL && i < slab->slot_count; i++) {
+  for (foal__slab *slab = w->pool.slot_slabs; slab != NULL; slab = slab->next) {
+    for (uint32_t i = 0; i < slab->slot_count; i++) {
       each(w, (foal_actor *)(void *)(slab->bytes + (size_t)i * slab->slot_bytes));
     }
   }
@@ -344,11 +357,15 @@ void foal__buf_give(foal_msg *m)
   foal__worker *w = foal__self;
   if (m->home_ == FOAL__NO_WORKER) {
     foal__free(m);
+    return;
+  }
+  bool guest = w == NULL && foal__guest_enter();
+  if ((w == NULL && !guest) || m->home_ >= foal__rt.workers) {
+    foal__free(m); /* the runtime ended before the buffer did */
   } else if (w != NULL && m->home_ == w->id) {
     keep_buf(w, m);
-  } else if (foal__rt.worker == NULL) {
-    foal__free(m); /* the runtime ended before the buffer did */
   } else {
     foal__node_return(w, m);
   }
+  if (guest) foal__guest_leave();
 }

@@ -1,9 +1,9 @@
 /* pool.h - memory of one worker: message nodes, buffers, slots, timers.
  *
- * Everything has a home worker. Freed there it goes to a free list; freed elsewhere it waits in
- * an outbox and goes home in a chain, one atomic operation for up to 32 nodes. Free lists of
- * buffers are bounded; message nodes, slots and timers are carved from slabs that live as long
- * as the runtime (slots must: see core.h).                                                */
+ * Everything has a home worker. Freed there it goes to a free list; freed elsewhere it
+ * waits in an outbox and goes home in a chain, one atomic operation for up to 32
+ * nodes. Free lists of buffers are bounded; message nodes, slots and timers are carved
+ * from slabs that live as long as the runtime (slots must: see core.h). */
 #ifndef FOAL_IMPL_POOL_H
 #define FOAL_IMPL_POOL_H
 
@@ -17,7 +17,8 @@ enum {
 };
 
 bool foal__pool_open(foal__worker *w);
-/* Frees everything; the worker's thread is joined and every other pool has been flushed. */
+/* Frees everything; the worker's thread is joined and every other pool has been
+ * flushed. */
 void foal__pool_close(foal__worker *w);
 
 /* Gives all outboxes to their homes. Before parking, and now and then. */
@@ -32,14 +33,16 @@ void foal__pool_collect(foal__worker *w);
 /* A piece of a slab, 64-byte aligned; NULL when memory is exhausted. */
 void *foal__carve(foal__worker *w, size_t bytes);
 
-/* A free slot with room for `bytes` of state, not in use by anybody; NULL without memory. */
+/* A free slot with room for `bytes` of state, not in use by anybody; NULL without
+ * memory. */
 foal_actor *foal__slot_take(foal__worker *w, size_t state_bytes);
 /* Puts a dead, quiet slot of this home back. */
 void foal__slot_give(foal__worker *w, foal_actor *x);
-/* Calls back for every slot carved by this worker, in order of carving. */
+/* Calls back for every slot carved by this worker. */
 void foal__slots_each(foal__worker *w, void (*each)(foal__worker *w, foal_actor *x));
 
-/* Frees the state of a slot that has memory of its own; call with x->state of the spawn. */
+/* Frees the state of a slot that has memory of its own; call with x->state of the
+ * spawn. */
 void foal__state_free(foal_actor *x);
 
 /* A message node for a thread that is not a worker; NULL without memory. */

@@ -1,15 +1,23 @@
 /* turn.c - one turn of one actor: a batch of messages, bounded by count and by time.
  *
- * A batch ends after batch_messages (or as many as were waiting, up to LONG_BATCH: a consumer
- * that lags must catch up), after batch_us, when the worker's backlog has outgrown the cache,
- * when the actor's receiver is overloaded (mute), or when the actor ended. The clock is read
- * after 1, 2, 4, 8 ... messages, so a turn of one message never reads it twice.
+ * A batch ends after batch_messages (or as many as were waiting, up to LONG_BATCH: a
+ * consumer that lags must catch up), after batch_us, when the worker's backlog has
+ * outgrown the cache, when the actor's receiver is overloaded (mute), or when the
+ * actor ended. The clock is read after 1, 2, 4, 8 ... messages, so a turn of one
+ * message never reads it twice.
  *
- * Muting. The depth of a mailbox travels in the word the sender swings, so the overload is
- * known with the push itself. The muted sender registers with the receiver and then sends it an
- * empty control message: whatever happens in between, the receiver has a turn after the
- * registration, and every turn ends with a look at the waiters. That replaces the usual
- * register-then-recheck by the guarantee messages already give; tests/model/mute.pml.      */
+ * Muting. The depth of a mailbox travels in the word the sender swings, so the
+ * overload is known with the push itself. The muted sender registers with the receiver
+ * and then sends it an empty control message: whatever happens in between, the
+ * receiver has a turn after the registration, and every turn ends with a look at the
+ * waiters. That replaces the usual register-then-recheck by the guarantee messages
+ * already give.
+ *
+ * An actor that somebody waits for does not sleep: it looks at its own waiters after
+ * it has registered, and when there are any it wakes all that wait where it waits,
+ * itself included. So of a circle of full mailboxes the last one to register opens it
+ * again. Both the lost wake-up and the closed circle are what tests/model/mute.pml
+ * looks for. */
 #include "mailbox.h"
 #include "pool.h"
 
@@ -28,7 +36,8 @@ static void mute(foal__worker *w, foal_actor *x)
   foal_actor *on = w->mute_on;
   foal_msg *m = foal__msg_take(w);
   foal_debug_assert(on != NULL && on != x);
-  if (m == NULL) { /* no memory for the look: better an overfull mailbox than a lost actor */
+  if (m ==
+      NULL) { /* no memory for the look: better an overfull mailbox than a lost actor */
     foal__ring_push(&w->ready, x);
     return;
   }
@@ -40,10 +49,13 @@ static void mute(foal__worker *w, foal_actor *x)
   foal_actor *top = foal__load(&on->waiters, relaxed);
   do {
     x->travel_next = top;
-    /* Release: pairs with the acquire exchange in foal__unmute. From here on x belongs to its
-     * waker. */
-  } while (!foal__cas(&on->waiters, &top, x, release));
+    /* Pairs with the acquire exchange in foal__wake_waiters. From here on x belongs to
+     * its waker. */
+  } while (!foal__cas(&on->waiters, &top, x, seq_cst));
   foal__send(on, m, true);
+  /* Seq_cst, both: of two that register with each other one sees the other. The slot
+   * is not ours any more, but its memory stays and this word is for everybody. */
+  if (foal__load(&x->waiters, seq_cst) != NULL) foal__wake_waiters(w, on);
 }
 
 static void run_flush(foal__worker *w, foal_actor *x)
@@ -63,6 +75,8 @@ static void run_one(foal__worker *w, foal_actor *x)
   w->backlog--;
   if (__builtin_expect(m->generation_ != x->generation, 0)) {
     if (m->generation_ != 0) foal__bump(w, FOAL__C_messages_dropped, 1);
+    foal__bump(w, FOAL__C_messages,
+               -1); /* counted with its batch, but no behaviour runs */
     foal__msg_drop(w, m);
     return;
   }
@@ -92,19 +106,24 @@ static uint32_t run_batch(foal__worker *w, foal_actor *x, uint32_t limit)
   return count;
 }
 
-/* Nothing is left in the local FIFO: may the slot go idle? false: there is more in the inbox. */
+/* Nothing is left in the local FIFO: may the slot go idle? false: there is more in the
+ * inbox. */
 static bool rest(foal__worker *w, foal_actor *x)
 {
   uintptr_t word = foal__load(&x->inbox, relaxed);
-  if (word > FOAL__IDLE) {
+  if (foal__inbox_has_mail(word)) {
     foal__inbox_take(w, x);
     return false;
   }
-  if (word == 0 && x->notified) {
-    /* Acq_rel: the next sender that sees IDLE comes after this turn; pairs with its push. */
-    if (!foal__cas_strong(&x->inbox, &word, FOAL__IDLE, acq_rel)) return rest(w, x);
-    x->notified = 0;
-  }
+  if (word == FOAL__IDLE) return true;
+  /* Without the notification it is still to come, and brings a turn; the depth that an
+   * earlier overload may have left is forgotten. */
+  uintptr_t to = x->notified ? FOAL__IDLE : 0;
+  if (word == to) return true;
+  /* Acq_rel: the next sender that sees IDLE comes after this turn; pairs with its
+   * push. */
+  if (!foal__cas_strong(&x->inbox, &word, to, acq_rel)) return rest(w, x);
+  x->notified = 0;
   return true;
 }
 
@@ -120,10 +139,17 @@ static void settle(foal__worker *w, foal_actor *x)
   }
 }
 
+static bool may_mute(const foal__worker *w, const foal_actor *x)
+{
+  /* The second look, in mute(), is the one that counts; this one saves the way there. */
+  return (w->yield & FOAL__YIELD_MUTE) != 0 && x->type != NULL &&
+         foal__load(&x->waiters, relaxed) == NULL;
+}
+
 /* What becomes of the slot after its batch. */
 static void dispose(foal__worker *w, foal_actor *x)
 {
-  if ((w->yield & FOAL__YIELD_MUTE) != 0 && x->type != NULL) {
+  if (may_mute(w, x)) {
     mute(w, x);
   } else if (x->head != NULL) {
     foal__ring_push(&w->ready, x);

@@ -1,7 +1,7 @@
 /* worker.h - what net/ may ask of the runtime beside the public headers.
  *
- * The one private header of runtime/ that net/ includes. Everything here concerns the worker
- * whose thread is running.                                                                */
+ * The one private header of runtime/ that net/ includes. Everything here concerns the
+ * worker whose thread is running. */
 #ifndef FOAL_IMPL_WORKER_H
 #define FOAL_IMPL_WORKER_H
 
@@ -23,8 +23,8 @@ typedef enum foal__counter {
 #undef FOAL__COUNTER_ENUM_
 void foal__count(foal__counter which, int64_t by);
 
-/* An intrusive timer in an actor's state: no allocation. Zero is idle. It does not keep the
- * program alive. Only on the worker that armed it, so only in pinned actors. */
+/* An intrusive timer in an actor's state: no allocation. Zero is idle. It does not
+ * keep the program alive. Only on the worker that armed it, so only in pinned actors. */
 typedef struct foal__alarm {
   struct foal__alarm *next, **link;
   uint64_t due_ms;
@@ -38,32 +38,34 @@ void foal__alarm_set(foal__alarm *alarm, foal_tag to, const foal_behaviour *fire
 /* Stops it; a message that is on its way still arrives. Idle ones are ignored. */
 void foal__alarm_stop(foal__alarm *alarm);
 
-/* An actor whose state has a head of the library's in front of the user's: `self` of all its
- * behaviours is the user's part (type->size bytes); the head is the head_bytes (a multiple of
- * 16, zeroed) directly before it. flags: FOAL_SPAWN_PINNED_, FOAL_SPAWN_ON_. */
+/* An actor whose state has a head of the library's in front of the user's: `self` of
+ * all its behaviours is the user's part (type->size bytes); the head is the head_bytes
+ * (a multiple of 16, zeroed) directly before it. flags: FOAL_SPAWN_PINNED_,
+ * FOAL_SPAWN_ON_. */
 bool foal__spawn_headed(foal_tag *out, const foal_type *type, size_t head_bytes,
                         uint32_t worker, unsigned flags) FOAL_MUST;
 
 /* As foal__post_args, for messages that must never mute their sender. */
 void foal__post_control(foal_tag to, void *args);
 
-/* As foal_release, under a loop callback: takes effect when the poll is over and the worker is
- * counted as running again. */
+/* As foal_release, under a loop callback: takes effect when the poll is over and the
+ * worker is counted as running again. */
 void foal__release_later(void);
 
-/* Registers an actor to get `drain` (no arguments) when a graceful end begins; at once when it
- * has begun. Forgotten when the actor ends. */
+/* Registers an actor to get `drain` (no arguments) when a graceful end begins; at once
+ * when it has begun. Forgotten when the actor ends. */
 void foal__on_drain(foal_tag who, const foal_behaviour *drain);
 
-/* A place for foal_turn work at the end of this actor's current batch: `flush` runs once, with
- * the state, after the last behaviour of the batch (and before the actor may move). */
+/* A place for foal_turn work at the end of this actor's current batch: `flush` runs
+ * once, with the state, after the last behaviour of the batch (and before the actor
+ * may move). */
 void foal__at_turn_end(void (*flush)(void *self));
 
 /* The state of the actor whose turn it is. */
 void *foal__self_state(void);
 
-/* A 64 KiB buffer for reading, kept by the worker between reads: take it, read into it, and
- * either move it on or give it back. false: out of memory. */
+/* A 64 KiB buffer for reading, kept by the worker between reads: take it, read into
+ * it, and either move it on or give it back. false: out of memory. */
 bool foal__read_buf_take(foal_buf **out) FOAL_MAKES(*out);
 void foal__read_buf_give(foal_buf **b) FOAL_TAKES(*b);
 
