@@ -3,9 +3,11 @@
  *    proxy_tls PORT CERT KEY HOST UPSTREAM_PORT [CA]
  *
  * With CA (a PEM file) the upstream is TLS and must show a certificate for HOST. Each
- * connection is two actors of one type, which send each other what they receive. Who has
- * no room mutes the other: a slow reader on one side slows the sender on the other,
- * whatever lies between. One side's end becomes the other's (half-close), a cut a cut. */
+ * connection is two actors of one type, which send each other what they receive. Each is
+ * at most a window ahead of what the other had room for, and mutes itself there: a slow
+ * reader on one side slows the sender on the other. A message "stop" would not do: until
+ * it arrives, a fast sender has sent any amount. One side's end becomes the other's
+ * (half-close), a cut a cut. */
 #include <foal.h>
 
 #include <stdio.h>
@@ -17,15 +19,17 @@ FOAL_TAG(side)
 struct side {
   foal_conn *conn FOAL_REF;
   side_tag other;
+  size_t ahead_bytes; /* sent to the other side, which has not said that it has room */
+  size_t owed_bytes;  /* of the other's, to be said when there is room again */
 };
 FOAL_PROTOCOL(side)
 FOAL_BEHAVIOUR1(side, meet, side_tag, other)
 FOAL_BEHAVIOUR_ISO(side, forward)
-FOAL_BEHAVIOUR1(side, flow, bool, on)
+FOAL_BEHAVIOUR1(side, taken, size_t, bytes)
 FOAL_BEHAVIOUR0(side, finish)
 FOAL_BEHAVIOUR1(side, hang_up, foal_err, why)
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, WINDOW_BYTES = 65536 };
 
 static foal_connect_options upstream; /* the same for all, set before foal_run */
 
@@ -33,7 +37,7 @@ static void side_on_opened(side *self, foal_conn *conn)
 {
   self->conn = conn;
   if (!foal_tag_is_nobody(self->other.any)) { /* the upstream is there: go */
-    side_flow(self->other, true);
+    side_taken(self->other, 0);
     return;
   }
   foal_conn_mute(conn);
@@ -51,25 +55,29 @@ static void side_on_meet(side *self, side_tag other)
 
 static void side_on_received(side *self, foal_buf **data)
 {
+  self->ahead_bytes += foal_buf_len(*data);
+  if (self->ahead_bytes >= WINDOW_BYTES) foal_conn_mute(self->conn);
   side_forward(self->other, data);
 }
 
 static void side_on_forward(side *self, foal_buf **data)
 {
+  self->owed_bytes += foal_buf_len(*data);
   foal_conn_write(self->conn, data);
-  if (foal_conn_room(self->conn) == 0) side_flow(self->other, false);
+  side_on_sendable(self, foal_conn_room(self->conn));
 }
 
 static void side_on_sendable(side *self, size_t room)
 {
-  (void)room;
-  side_flow(self->other, true);
+  if (room == 0 || self->owed_bytes == 0) return;
+  side_taken(self->other, self->owed_bytes);
+  self->owed_bytes = 0;
 }
 
-static void side_on_flow(side *self, bool on)
+static void side_on_taken(side *self, size_t bytes)
 {
-  if (on) foal_conn_unmute(self->conn);
-  if (!on) foal_conn_mute(self->conn);
+  self->ahead_bytes -= bytes;
+  if (self->ahead_bytes < WINDOW_BYTES) foal_conn_unmute(self->conn);
 }
 
 static void side_on_ended(side *self, foal_err why)

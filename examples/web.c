@@ -24,7 +24,9 @@ FOAL_WORK(web, loaded)
 
 foal_err web_open(const foal_listen_options *options, foal_listener *out)
 {
-  return web_listen(options, out);
+  foal_listen_options small = *options;
+  small.conn.room_bytes = WEB_ROOM_BYTES;
+  return web_listen(&small, out);
 }
 
 /* ---- output ---- */

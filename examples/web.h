@@ -23,7 +23,8 @@
 #include <openssl/evp.h>
 
 enum {
-  WEB_FILE_PIECE_BYTES = 65536,  /* of a file at a time */
+  WEB_FILE_PIECE_BYTES = 16384, /* of a file at a time: one TLS record */
+  WEB_ROOM_BYTES = 16384,       /* of an answer that waits beyond the write that leaves */
   WEB_DROPPED_BYTES_MAX = 65536, /* of a body that nobody wants */
   WEB_BYTES_PER_S_MIN = 240,     /* of a body; slower is a timeout */
 };

@@ -25,7 +25,10 @@ enum {
 
 FOAL_TRUSTED static size_t staged(const foal_conn *c)
 {
-  if (c->config->ctx != NULL) return c->ssl != NULL ? foal_ssl_queued_bytes(c->ssl) : 0;
+  if (c->config->ctx != NULL) {
+    if (c->ssl == NULL) return 0;
+    return foal_ssl_queued_bytes(c->ssl) + foal_ssl_sealed_bytes(c->ssl);
+  }
   return c->open.held_ != NULL ? foal_buf_len(c->open.held_) : 0;
 }
 
@@ -79,7 +82,8 @@ void foal_conn_write(foal_conn *conn, foal_buf **data)
     return;
   }
   foal_bufq_put(&conn->out, data);
-  if (foal__conn_queued(conn) > conn->config->options.queue_bytes_max) {
+  size_t sealed = conn->ssl != NULL ? foal_ssl_sealed_bytes(conn->ssl) : 0;
+  if (foal__conn_queued(conn) - sealed > conn->config->options.queue_bytes_max) {
     overflow(conn);
     return;
   }
@@ -209,6 +213,8 @@ static bool ask(foal_conn *c)
 {
   /* A full write leaves first: what is given now should be staged for the next one. */
   if (!owes_sendable(c) || (c->credit && staged(c) >= STAGE_BYTES)) return false;
+  /* The memory of what is staged is free again before more is asked for. */
+  if (c->credit && c->ssl != NULL) foal_ssl_seal(c->ssl);
   c->blocked = false;
   c->held = false;
   c->config->protocol->sendable(foal__user_of(c), foal_conn_room(c));

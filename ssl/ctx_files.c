@@ -140,6 +140,7 @@ static STACK_OF(X509) * read_certs(foal_ssl_ctx *ctx, const source *from, foal_e
 
 static EVP_PKEY *read_key(foal_ssl_ctx *ctx, const source *from, foal_err *err)
 {
+  foal_check(from->bytes != NULL);
   BIO *bio = BIO_new_mem_buf(from->bytes, (int)from->len);
   EVP_PKEY *key =
       bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);

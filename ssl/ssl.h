@@ -167,6 +167,20 @@ FOAL_API size_t foal_ssl_write_room(const foal_ssl *s) FOAL_TURN;
  *  runs    on a turn */
 FOAL_API size_t foal_ssl_queued_bytes(const foal_ssl *s) FOAL_TURN;
 
+/** Encrypts full records out of the queued plaintext now, into the buffer that the next
+ * foal_ssl_send gives. What remains is less than a record, or does not fit. For owners
+ * that fill one large write with small pieces and want each piece's memory back at once;
+ * call it only when there is credit.
+ *  s      borrowed
+ *  runs   on a turn */
+FOAL_API void foal_ssl_seal(foal_ssl *s) FOAL_TURN;
+
+/** How much ciphertext waits to be taken by foal_ssl_send.
+ *  s       borrowed
+ *  returns bytes
+ *  runs    on a turn */
+FOAL_API size_t foal_ssl_sealed_bytes(const foal_ssl *s) FOAL_TURN;
+
 /** Finishes this side: what is queued leaves first, close_notify last. The peer may go
  *  on; what it sends remains readable. In a handshake or after the end it does nothing.
  *  s      borrowed

@@ -364,6 +364,27 @@ void foal__ssl_encrypt(foal_ssl *s)
   if (ok && s->close_due && !s->close_sent) seal_close(s);
 }
 
+void foal_ssl_seal(foal_ssl *s)
+{
+  foal_check(s != NULL);
+  if (foal_bufq_bytes(&s->text) < FOAL__RECORD_BYTES || !foal__ssl_encrypt_due(s)) return;
+  if (foal_bufq_count(&s->out) > 0 || s->key_due || s->records >= s->ctx->rekey_records)
+    return;
+  /* More is to follow: the buffer is as large as a write may be. Without memory for it,
+   * foal_ssl_send tries again with what it needs. */
+  if (s->out_bytes == 0 && !foal__bio_reserve(s, FOAL_SSL_CHUNK)) return;
+  while (foal_bufq_bytes(&s->text) >= FOAL__RECORD_BYTES &&
+         s->writing.room >= FOAL__RECORD_BYTES + sealed_bytes(s)) {
+    if (!seal_next(s)) return;
+  }
+}
+
+size_t foal_ssl_sealed_bytes(const foal_ssl *s)
+{
+  foal_check(s != NULL);
+  return s->out_bytes;
+}
+
 static void handed_out(foal_ssl *s, size_t len)
 {
   foal_check(len > 0 && len <= s->out_bytes);
