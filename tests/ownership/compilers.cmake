@@ -1,0 +1,27 @@
+# The compilers that judge ownership: gcc, and clang 14 and 19 as far as they are installed,
+# else whatever clang there is. own_compilers: options for run.py and its relatives; own_clang:
+# the first clang, or empty.
+find_program(FOAL_OWN_GCC NAMES gcc-12 gcc)
+find_program(FOAL_OWN_CLANG_14 NAMES clang-14)
+find_program(FOAL_OWN_CLANG_19 NAMES clang-19)
+find_program(FOAL_OWN_CLANG NAMES clang)
+mark_as_advanced(FOAL_OWN_GCC FOAL_OWN_CLANG_14 FOAL_OWN_CLANG_19 FOAL_OWN_CLANG)
+
+set(own_compilers)
+set(own_clang)
+foreach(compiler FOAL_OWN_CLANG_14 FOAL_OWN_CLANG_19)
+  if(${compiler})
+    list(APPEND own_clang ${${compiler}})
+  endif()
+endforeach()
+if(NOT own_clang AND FOAL_OWN_CLANG)
+  set(own_clang ${FOAL_OWN_CLANG})
+endif()
+foreach(compiler IN LISTS own_clang ITEMS ${FOAL_OWN_GCC})
+  if(compiler)
+    list(APPEND own_compilers --compiler ${compiler})
+  endif()
+endforeach()
+if(own_clang)
+  list(GET own_clang 0 own_clang)
+endif()

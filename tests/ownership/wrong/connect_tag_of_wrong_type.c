@@ -1,0 +1,45 @@
+/* A connection made by one protocol is not the tag of another one.
+ *
+ * expect clang: incompatible pointer types
+ * expect gcc: incompatible pointer type */
+#include "sink.h"
+
+typedef struct echo {
+  foal_conn *conn FOAL_REF;
+} echo;
+FOAL_TAG(echo)
+FOAL_PROTOCOL(echo)
+
+static void echo_on_opened(echo *self, foal_conn *conn)
+{
+  self->conn = conn;
+}
+
+static void echo_on_received(echo *self, foal_buf **data)
+{
+  foal_conn_write(self->conn, data);
+}
+
+static void echo_on_sendable(echo *self, size_t room_bytes)
+{
+  (void)self;
+  (void)room_bytes;
+}
+
+static void echo_on_ended(echo *self, foal_err why)
+{
+  (void)why;
+  foal_conn_close(self->conn);
+}
+
+static void echo_on_closed(echo *self, foal_err why)
+{
+  (void)self;
+  (void)why;
+}
+
+void run(sink_tag to)
+{
+  if (!echo_connect(&(foal_connect_options){.host = "example.org", .port = 7}, &to))
+    return;
+}

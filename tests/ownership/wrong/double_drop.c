@@ -1,0 +1,13 @@
+/* Gives the same buffer back twice.
+ *
+ * expect clang: releasing iso 'b' that was not held */
+#include "sink.h"
+
+void run(sink_tag to)
+{
+  foal_buf *b;
+  if (!foal_buf_new(&b, 64)) return;
+  foal_buf_drop(&b);
+  foal_buf_drop(&b);
+  sink_poke(to);
+}

@@ -1,0 +1,38 @@
+/* A handler of a protocol with the arguments of another one.
+ *
+ * expect any: conflicting types for 'echo_on_ended'
+ * expect gcc: 'echo_on_ended' (used but never defined|defined but not used) */
+#include "sink.h"
+
+typedef struct echo {
+  foal_conn *conn FOAL_REF;
+} echo;
+FOAL_TAG(echo)
+FOAL_PROTOCOL(echo)
+
+static void echo_on_opened(echo *self, foal_conn *conn)
+{
+  self->conn = conn;
+}
+
+static void echo_on_received(echo *self, foal_buf **data)
+{
+  foal_conn_write(self->conn, data);
+}
+
+static void echo_on_sendable(echo *self, size_t room_bytes)
+{
+  (void)self;
+  (void)room_bytes;
+}
+
+static void echo_on_ended(echo *self)
+{
+  foal_conn_close(self->conn);
+}
+
+static void echo_on_closed(echo *self, foal_err why)
+{
+  (void)self;
+  (void)why;
+}

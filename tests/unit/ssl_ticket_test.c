@@ -1,0 +1,240 @@
+/* ssl_ticket_test.c - sessions that are resumed, and those that must not be. */
+#include "foal_test.h"
+#include "ssl/impl/ctx.h"
+#include "tls/pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const foal_tls both[] = {FOAL_TLS_1_2, FOAL_TLS_1_3};
+
+static void end_sessions(pair *p) FOAL_TURN;
+
+static void end_sessions(pair *p)
+{
+  foal_ssl_free(&p->client);
+  foal_ssl_free(&p->server);
+}
+
+/* One session, its ticket saved; true when the second one resumed. */
+static bool resumes(pair *p, const char *host, const char *again) FOAL_TURN;
+
+static bool resumes(pair *p, const char *host, const char *again)
+{
+  foal_buf *saved;
+  pair_begin(p, host);
+  pair_pump(p);
+  cr_assert_eq(foal_ssl_state(p->client), FOAL_SSL_READY, "%s",
+               foal_ssl_reason(p->client));
+  (void)hear(p->client, 0);
+  bool got = foal_ssl_save(p->client, &saved);
+  end_sessions(p);
+  if (!got) return false;
+  p->server = foal_ssl_server(p->server_ctx);
+  p->client = foal_ssl_client_resume(p->client_ctx, again, saved);
+  foal_buf_drop(&saved);
+  pair_pump(p);
+  bool resumed = foal_ssl_resumed(p->client);
+  cr_expect_eq(resumed, foal_ssl_resumed(p->server));
+  return resumed;
+}
+
+Test(ssl_ticket, tickets_resume)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    static const char *const web[] = {"h2", "http/1.1"};
+    cr_assert_eq(foal_ssl_ctx_alpn_client(p.client_ctx, web, 2), FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_alpn_server(p.server_ctx, web, 2), FOAL_OK);
+    pair_only(&p, both[i]);
+    cr_assert(resumes(&p, "a.test", "a.test"));
+    cr_assert_eq(foal_ssl_state(p.client), FOAL_SSL_READY);
+    cr_assert(foal_ssl_peer_verified(p.client));
+    cr_assert_str_eq(foal_ssl_alpn_selected(p.server), "h2");
+    cr_assert_eq(say(p.client, "again"), FOAL_OK);
+    pair_pump(&p);
+    cr_assert_str_eq(hear(p.server, 0), "again");
+    cr_assert_eq(SSL_CTX_sess_number(p.server_ctx->tls), 0, "there is no cache");
+    cr_assert_eq(SSL_CTX_sess_number(p.client_ctx->tls), 0);
+    pair_end(&p);
+  }
+}
+
+Test(ssl_ticket, without_tickets_nothing_resumes)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    cr_assert_eq(foal_ssl_ctx_versions(p.server_ctx, both[i], both[i]), FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_tickets(p.server_ctx, 0), FOAL_OK);
+    cr_assert_not(resumes(&p, "a.test", "a.test"));
+    end_sessions(&p);
+    pair_end(&p);
+  }
+}
+
+/* A session for another host skips no check. */
+Test(ssl_ticket, a_ticket_is_for_one_host)
+{
+  turn_of_test();
+  pair p;
+  pair_prepare(&p);
+  cr_assert_not(resumes(&p, "a.test", "b.test"));
+  cr_assert_eq(foal_ssl_state(p.client), FOAL_SSL_AUTH_FAIL);
+  pair_end(&p);
+}
+
+Test(ssl_ticket, rubbish_instead_of_a_session_is_ignored)
+{
+  turn_of_test();
+  pair p;
+  foal_buf *rubbish;
+  pair_prepare(&p);
+  bool made = foal_buf_from(&rubbish, "rubbish", 7);
+  if (!made) return;
+  p.server = foal_ssl_server(p.server_ctx);
+  p.client = foal_ssl_client_resume(p.client_ctx, "a.test", rubbish);
+  foal_buf_drop(&rubbish);
+  pair_pump(&p);
+  cr_assert_eq(foal_ssl_state(p.client), FOAL_SSL_READY);
+  pair_end(&p);
+}
+
+/* A session of a time without verification does not become a verified one. */
+Test(ssl_ticket, an_unverified_session_is_not_resumed_as_verified)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    foal_buf *saved;
+    pair_prepare(&p);
+    test_cert *self = cert_make(&(cert_spec){.alt = "DNS:a.test"});
+    foal_ssl_ctx_drop(&p.server_ctx);
+    p.server_ctx = ctx_with(self, NULL);
+    foal_ssl_ctx *lax = ctx_with(NULL, NULL);
+    cr_assert_eq(foal_ssl_ctx_verify_peer(lax, false), FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_versions(lax, both[i], both[i]), FOAL_OK);
+    p.server = foal_ssl_server(p.server_ctx);
+    p.client = foal_ssl_client(lax, "a.test");
+    pair_pump(&p);
+    (void)hear(p.client, 0);
+    bool got = foal_ssl_save(p.client, &saved);
+    if (!got) {
+      cr_assert_fail("no ticket");
+      return;
+    }
+    end_sessions(&p);
+    p.server = foal_ssl_server(p.server_ctx);
+    p.client = foal_ssl_client_resume(p.client_ctx, "a.test", saved);
+    foal_buf_drop(&saved);
+    pair_pump(&p);
+    cr_assert_eq(foal_ssl_state(p.client), FOAL_SSL_AUTH_FAIL, "%s",
+                 foal_ssl_reason(p.client));
+    foal_ssl_ctx_drop(&lax);
+    cert_free(self);
+    pair_end(&p);
+  }
+}
+
+/* New rules ask for a new proof, and get it. */
+Test(ssl_ticket, a_session_of_other_rules_is_not_resumed)
+{
+  turn_of_test();
+  foal_buf *saved;
+  pair p;
+  pair_ready(&p);
+  (void)hear(p.client, 0);
+  bool got = foal_ssl_save(p.client, &saved);
+  if (!got) {
+    cr_assert_fail("no ticket");
+    return;
+  }
+  end_sessions(&p);
+  foal_ssl_ctx *stricter = ctx_with(NULL, p.cast.root);
+  cr_assert_eq(foal_ssl_ctx_verify_depth(stricter, 1), FOAL_OK);
+  p.server = foal_ssl_server(p.server_ctx);
+  p.client = foal_ssl_client_resume(stricter, "a.test", saved);
+  foal_buf_drop(&saved);
+  pair_pump(&p);
+  cr_assert_eq(foal_ssl_state(p.client), FOAL_SSL_READY, "%s", foal_ssl_reason(p.client));
+  cr_assert_not(foal_ssl_resumed(p.client));
+  foal_ssl_ctx_drop(&stricter);
+  pair_end(&p);
+}
+
+/* mTLS and tickets: without a session id context OpenSSL would fail the second
+ * handshake. */
+Test(ssl_ticket, clients_with_certificates_resume)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    foal_ssl_ctx_drop(&p.server_ctx);
+    foal_ssl_ctx_drop(&p.client_ctx);
+    p.server_ctx = ctx_with(p.cast.server, p.cast.root);
+    p.client_ctx = ctx_with(p.cast.client, p.cast.root);
+    cr_assert_eq(foal_ssl_ctx_client_cert(p.server_ctx, FOAL_CLIENT_CERT_REQUIRED),
+                 FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_versions(p.server_ctx, both[i], both[i]), FOAL_OK);
+    cr_assert(resumes(&p, "a.test", "a.test"));
+    cr_assert(foal_ssl_peer_verified(p.server));
+    cr_assert(foal_ssl_peer_matches(p.server, "client.test"));
+    pair_end(&p);
+  }
+}
+
+static foal_ssl_ctx *host_with(const pair *p, const foal_ticket_key *keys, size_t count,
+                               foal_client_cert rule)
+{
+  foal_ssl_ctx *ctx = ctx_with(p->cast.server, p->cast.root);
+  cr_assert_eq(foal_ssl_ctx_ticket_keys(ctx, keys, count), FOAL_OK);
+  cr_assert_eq(foal_ssl_ctx_client_cert(ctx, rule), FOAL_OK);
+  return ctx;
+}
+
+/* Hosts that share keys resume each other's sessions; rotated keys are still accepted; a
+ * host with another rule for clients, or without the key, starts afresh. */
+Test(ssl_ticket, hosts_share_ticket_keys)
+{
+  turn_of_test();
+  static const foal_ticket_key keys[] = {{"first key name.", {1}, {2}},
+                                         {"second key name", {3}, {4}}};
+  const foal_ticket_key rotated[] = {keys[1], keys[0]};
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    foal_buf *saved;
+    pair_prepare(&p);
+    cr_assert_eq(foal_ssl_ctx_versions(p.client_ctx, both[i], both[i]), FOAL_OK);
+    foal_ssl_ctx *hosts[] = {host_with(&p, keys, 1, FOAL_CLIENT_CERT_OFF),
+                             host_with(&p, rotated, 2, FOAL_CLIENT_CERT_OFF),
+                             host_with(&p, keys + 1, 1, FOAL_CLIENT_CERT_OFF),
+                             host_with(&p, keys, 1, FOAL_CLIENT_CERT_OPTIONAL)};
+    static const bool resumed[] = {true, true, false, false};
+    p.server = foal_ssl_server(hosts[0]);
+    p.client = foal_ssl_client(p.client_ctx, "a.test");
+    pair_pump(&p);
+    (void)hear(p.client, 0);
+    bool got = foal_ssl_save(p.client, &saved);
+    if (!got) {
+      cr_assert_fail("no ticket");
+      return;
+    }
+    for (int k = 0; k < 4; k++) {
+      end_sessions(&p);
+      p.server = foal_ssl_server(hosts[k]);
+      p.client = foal_ssl_client_resume(p.client_ctx, "a.test", saved);
+      pair_pump(&p);
+      cr_expect_eq(foal_ssl_state(p.client), FOAL_SSL_READY, "%s",
+                   foal_ssl_reason(p.client));
+      cr_expect_eq(foal_ssl_resumed(p.client), resumed[k], "host %d", k);
+    }
+    foal_buf_drop(&saved);
+    end_sessions(&p);
+    for (int k = 0; k < 4; k++) foal_ssl_ctx_drop(&hosts[k]);
+    pair_end(&p);
+  }
+}
