@@ -1,0 +1,142 @@
+"""Numbers into Markdown: medians, spreads, tables, and what was promised against what is."""
+import json
+import os
+import platform
+import re
+import statistics
+import sys
+import time
+
+
+def median(values):
+    """Of the numbers among the values; None without any."""
+    values = [v for v in values if v is not None]
+    return statistics.median(values) if values else None
+
+
+def spread(values):
+    """(largest - smallest) / median, in percent; None for fewer than two."""
+    values = [v for v in values if v is not None]
+    middle = median(values)
+    return (max(values) - min(values)) / middle * 100 if len(values) > 1 and middle else None
+
+
+def number(value, digits=3):
+    """At least so many significant digits, no exponent, "-" for nothing."""
+    if value is None:
+        return "-"
+    if value == 0 or abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    if abs(value) < 10 ** -digits:
+        return f"<{10 ** -digits:.{digits}f}"
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    return f"{value:.{max(digits - whole, 0)}f}"
+
+
+class Report:
+    """Collects the text, the raw results and the claims of one run."""
+
+    def __init__(self, folder, judging=True):
+        self.folder = folder
+        self.judging = judging  # whether it means anything that a claim holds
+        self.parts = []
+        self.claims = []
+        self.failures = []
+        os.makedirs(folder, exist_ok=True)
+        self.raw = open(os.path.join(folder, "results.jsonl"), "w", encoding="utf-8")
+
+    def note(self, what):
+        """Progress, for the person who waits."""
+        print(f"  {what}", file=sys.stderr, flush=True)
+
+    def keep(self, **result):
+        """One raw result."""
+        self.raw.write(json.dumps(result) + "\n")
+        self.raw.flush()
+
+    def fail(self, what, why):
+        """Something did not run: the rest goes on, the exit status tells."""
+        self.failures.append(f"{what}: {why}")
+        self.note(f"FAILED {what}: {why}")
+
+    def text(self, text):
+        self.parts.append(text)
+
+    def table(self, title, heads, rows, below=""):
+        """rows: lists of cells; numbers are formatted here."""
+        lines = [f"### {title}", "", "| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+        for row in rows:
+            cells = [cell if isinstance(cell, str) else number(cell) for cell in row]
+            lines.append("| " + " | ".join(cells) + " |")
+        if below:
+            lines += ["", below]
+        self.parts.append("\n".join(lines))
+
+    def claim(self, what, promised, value, holds, unit="", busy=False):
+        """A promise and whether it holds; value None: not measured. busy: other programs had
+        what it takes, so that a failure means nothing."""
+        if value is None:
+            shown, verdict = "-", "not measured"
+        else:
+            shown = value if isinstance(value, str) else f"{number(value)} {unit}".strip()
+            verdict = "holds" if holds else "NOT HELD"
+            if not self.judging:
+                verdict = "not judged"
+            elif busy and not holds:
+                verdict = "not judged: the machine was busy"
+        self.claims.append((what, promised, shown, verdict))
+
+    def claims_text(self):
+        if not self.claims:
+            return ""
+        lines = ["### What is promised", "", "| | promised | measured | |", "|---|---|---|---|"]
+        lines += [f"| {what} | {promised} | {value} | {verdict} |"
+                  for what, promised, value, verdict in self.claims]
+        return "\n".join(lines)
+
+    def markdown(self, head):
+        parts = [head, self.claims_text(), *self.parts]
+        if self.failures:
+            parts.append("Did not run:\n\n" + "\n".join(f"- {line}" for line in self.failures))
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+
+# ---- where it was measured ----
+
+def cpu_model():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            match = re.search(r"^model name\s*:\s*(.*)$", f.read(), re.M)
+    except OSError:
+        match = None
+    return match.group(1) if match else platform.machine()
+
+
+def head(versions, options):
+    """What one must know to read the numbers."""
+    load = os.getloadavg()[0]
+    lines = [
+        f"{time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} cores of {cpu_model()}, "
+        f"Linux {platform.release()}, load average {load:.1f} before the run."
+        + (" **Other programs were running: read the ratios, not the rates.**"
+           if load > 0.7 else ""),
+        "", "; ".join(f"{name} {version}" for name, version in versions.items() if version) + ".",
+    ]
+    if options:
+        lines += ["", options]
+    return "\n".join(lines)
+
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+
+
+def write_into(path, markdown):
+    """Replaces what stands between the two markers of a page."""
+    with open(path, encoding="utf-8") as f:
+        page = f.read()
+    if BEGIN not in page or END not in page:
+        raise ValueError(f"{path} has no place for results")
+    before, rest = page.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"{before}{BEGIN}\n\n{markdown}\n{END}{after}")

@@ -1,0 +1,265 @@
+"""Servers under measurement: how each is started, on which core, and what it uses.
+
+All serve TLS 1.3 on 127.0.0.1 with the same certificate: GET / answers 200 with the 13 bytes
+`Hello, World!`, GET /big and GET /50m files of zeros. Logs are off, keep-alive is endless.
+"""
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BIG_BYTES = 256 << 20
+STALL_BYTES = 50_000_000
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Site:
+    """Certificates and files, made once in the results folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.www = os.path.join(folder, "www")
+        os.makedirs(self.www, exist_ok=True)
+        with open(os.path.join(self.www, "index.txt"), "w", encoding="utf-8") as f:
+            f.write("Hello, World!")
+        for name, size in (("big", BIG_BYTES), ("50m", STALL_BYTES)):
+            with open(os.path.join(self.www, name), "wb") as f:
+                f.truncate(size)
+
+    def certificate(self, kind):
+        """Paths of certificate and key. kind: ec or rsa4096."""
+        cert, key = (os.path.join(self.folder, f"{kind}.{end}") for end in ("crt", "key"))
+        algorithm = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else \
+            ["rsa:4096"]
+        if not os.path.exists(cert):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", *algorithm, "-nodes", "-days",
+                            "3650", "-keyout", key, "-out", cert, "-subj", "/CN=localhost",
+                            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                           stderr=subprocess.DEVNULL, check=True)
+        return cert, key
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- how each is started: (setup, command); {} is filled in by Server ----
+
+NGINX = """
+daemon off; {user} worker_processes {workers}; pid {run}/pid; error_log stderr crit;
+worker_rlimit_nofile {files};
+events {{ worker_connections {connections}; }}
+http {{
+  access_log off; server_tokens off; sendfile on; keepalive_timeout 600s;
+  keepalive_requests 1000000000; client_header_timeout 600s; send_timeout 600s;
+  client_body_temp_path {run}/b; proxy_temp_path {run}/p; fastcgi_temp_path {run}/f;
+  uwsgi_temp_path {run}/u; scgi_temp_path {run}/s; open_file_cache max=100;
+  ssl_protocols TLSv1.3; ssl_certificate {cert}; ssl_certificate_key {key};
+  server {{
+    listen 127.0.0.1:{port} ssl {reuse} backlog=4096;
+    location = / {{ default_type text/plain; return 200 "Hello, World!"; }}
+    location / {{ root {www}; }}
+  }}
+}}
+"""
+
+H2O = """
+{user}
+num-threads: {workers}
+max-connections: {connections}
+pid-file: {run}/pid
+error-log: /dev/null
+http1-request-timeout: 600
+listen:
+  host: 127.0.0.1
+  port: {port}
+  ssl: {{certificate-file: {cert}, key-file: {key}, neverbleed: OFF}}
+hosts:
+  default:
+    paths:
+      "/":
+        file.dir: {www}
+        file.index: ["index.txt"]
+"""
+
+FOAL = "{build}/examples/https --port 0 --cert {cert} --key {key} --root {www} " \
+    "--workers {workers} --idle-timeout-ms 3600000 --header-timeout-ms 3600000"
+YARDSTICK = "{build}/bench/bench_yardstick --cert {cert} --key {key} --workers {workers}"
+
+# name: (program that must exist, configuration, command)
+KINDS = {
+    "foal": ("{build}/examples/https", None, FOAL),
+    "yardstick": ("{build}/bench/bench_yardstick", None, YARDSTICK),
+    "nginx": ("nginx", NGINX, "{program} -p {run} -e stderr -c {run}/conf"),
+    "h2o": ("h2o", H2O, "{program} -m worker -c {run}/conf"),
+    "node": ("node", None, "{program} {here}/peer_node.js {port} {cert} {key} {www} {workers}"),
+}
+
+
+def program_of(name, build):
+    """Path of the program, or None."""
+    path = KINDS[name][0].format(build=build)
+    found = shutil.which(path, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    return os.path.abspath(found) if found else None
+
+
+def raise_file_limit():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return min(hard, 1_000_000) if hard != resource.RLIM_INFINITY else 1_000_000
+
+
+class Server:
+    """A running server; use it in a with statement."""
+
+    def __init__(self, name, site, build, workers=1, pinned=True, kind="ec"):
+        self.name = name
+        self.site = site
+        self.build = build
+        self.workers = workers
+        self.cores = {0} if pinned and (os.cpu_count() or 1) > 1 else None
+        self.certificate = site.certificate(kind)
+        self.process = None
+        self.port = None
+        self.run = None
+
+    def __enter__(self):
+        last = None
+        for _ in range(3):  # a port that was free a moment ago may be taken
+            try:
+                self.start()
+                return self
+            except RuntimeError as why:
+                last = why
+                self.stop()
+        raise last
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        _, configuration, command = KINDS[self.name]
+        program = program_of(self.name, self.build)
+        if program is None:
+            raise RuntimeError(f"{self.name} is not installed")
+        self.run = tempfile.mkdtemp(prefix="foal-bench-")
+        files = raise_file_limit()
+        self.port = None if self.name in ("foal", "yardstick") else free_port()
+        words = dict(
+            program=program, build=self.build, here=HERE, run=self.run, www=self.site.www,
+            port=self.port, workers=self.workers, cert=self.certificate[0],
+            key=self.certificate[1], files=files, connections=files // 2,
+            reuse="reuseport" if self.workers > 1 else "", user="")
+        if os.geteuid() == 0:
+            words["user"] = {"nginx": "user root;", "h2o": "user: root"}.get(self.name, "")
+        if configuration:
+            with open(os.path.join(self.run, "conf"), "w", encoding="utf-8") as f:
+                f.write(configuration.format(**words))
+        self.log = open(os.path.join(self.run, "log"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [part.format(**words) for part in command.split()], stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=self.log, preexec_fn=self.before_start)
+        self.wait_ready()
+
+    def before_start(self):
+        os.setsid()
+        if self.cores:
+            os.sched_setaffinity(0, self.cores)
+
+    def wait_ready(self):
+        """Until it has named its port, or takes connections."""
+        end = time.monotonic() + 20
+        while self.process.poll() is None and time.monotonic() < end:
+            self.log.seek(0)
+            text = self.log.read()
+            match = re.search(r"https://[^/\s]*:(\d+)/", text)
+            if self.port is None and match:
+                self.port = int(match.group(1))
+            if self.port is not None:
+                with socket.socket() as s:
+                    if s.connect_ex(("127.0.0.1", self.port)) == 0:
+                        return
+            time.sleep(0.02)
+        self.log.seek(0)
+        raise RuntimeError(f"{self.name} did not start: {self.log.read()[-400:].strip()}")
+
+    def stop(self):
+        if self.process is None:
+            return
+        for sig, patience_s in ((signal.SIGTERM, 2), (signal.SIGKILL, 5)):
+            for pid in self.pids():
+                try:
+                    os.kill(pid, sig)
+                except ProcessLookupError:
+                    pass
+            end = time.monotonic() + patience_s
+            while self.pids() and time.monotonic() < end:
+                self.process.poll()
+                time.sleep(0.02)
+            if not self.pids():
+                break
+        self.process.wait()
+        self.process = None
+        self.log.close()
+        shutil.rmtree(self.run, ignore_errors=True)
+
+    # ---- what it uses ----
+
+    def pids(self):
+        """All living processes of its session."""
+        found = []
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as f:
+                    state, _, _, session = f.read().rsplit(")", 1)[1].split()[:4]
+            except OSError:
+                continue
+            if int(session) == self.process.pid and state != "Z":
+                found.append(int(name))
+        return sorted(found)
+
+    def memory_bytes(self):
+        """Heap, stacks and shared segments, pages of several processes counted once. Pages of
+        files are not in it: their share changes whenever another program starts."""
+        total = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+                total += sum(int(kib) * 1024 for kib in
+                             re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", f.read(), re.M))
+        return total
+
+    def cpu_s(self):
+        """CPU time of all threads of all processes, to the nanosecond."""
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in self.pids())
+
+    def wakeups(self):
+        """How often its threads went to sleep of their own accord."""
+        total = 0
+        for pid in self.pids():
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as f:
+                    total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(),
+                                           re.M).group(1))
+        return total
+
+    def written(self):
+        """(write calls, bytes written) of all processes; (0, 0) where the kernel does not say."""
+        calls = size = 0
+        for pid in self.pids():
+            try:
+                with open(f"/proc/{pid}/io", encoding="utf-8") as f:
+                    words = f.read().split()
+            except OSError:
+                return 0, 0
+            calls += int(words[words.index("syscw:") + 1])
+            size += int(words[words.index("wchar:") + 1])
+        return calls, size
