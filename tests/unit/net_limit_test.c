@@ -418,9 +418,9 @@ static void stops(uint16_t port)
 {
   static peer a, b;
   size_t bytes;
+  peer_open(&b, port); /* first in the backlog: accepted before a can be open */
   peer_open(&a, port);
   peer_tls(&a, 0);
-  peer_open(&b, port);
   peer_wait(&server.opened_count, 1);
   foal_stop(0);
   must(peer_read_end(&a, &bytes) != 0);
