@@ -44,23 +44,20 @@ static void echo_on_closed(echo *self, foal_err why)
 int main(int argc, char **argv)
 {
   foal_options options = {0};
+  foal_listen_options where = {.ctx = foal_ssl_ctx_new()};
   foal_listener listener;
   foal_log_threshold(FOAL_LOG_INFO); /* also says why a peer was turned away */
   if (foal_options_from(&options, &argc, argv) != FOAL_OK) return 2;
-  char *end = NULL;
-  unsigned long port = argc == 4 ? strtoul(argv[1], &end, 10) : 65536;
-  if (port > 65535 || end == argv[1] || *end != '\0') {
+  if (argc != 4 || !foal_port_from(argv[1], &where.port)) {
     bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
     fprintf(help ? stdout : stderr, "usage: %s PORT CERT KEY (PEM files)\n", argv[0]);
     return help ? EXIT_SUCCESS : 2;
   }
-  foal_ssl_ctx *ctx = foal_ssl_ctx_new();
-  if (ctx == NULL || foal_start(&options) != FOAL_OK) return EXIT_FAILURE;
-  foal_err err = foal_ssl_ctx_use_cert(ctx, argv[2], argv[3]);
-  if (err != FOAL_OK) fprintf(stderr, "%s\n", foal_ssl_ctx_detail(ctx));
-  foal_listen_options where = {.port = (uint16_t)port, .ctx = ctx};
+  if (where.ctx == NULL || foal_start(&options) != FOAL_OK) return EXIT_FAILURE;
+  foal_err err = foal_ssl_ctx_use_cert(where.ctx, argv[2], argv[3]);
+  if (err != FOAL_OK) fprintf(stderr, "%s\n", foal_ssl_ctx_detail(where.ctx));
   if (err != FOAL_OK || echo_listen(&where, &listener) != FOAL_OK) return EXIT_FAILURE;
-  foal_ssl_ctx_drop(&ctx);
+  foal_ssl_ctx_drop(&where.ctx);
   printf("listening on port %u\n", listener.port);
   fflush(stdout);
   return foal_run();

@@ -107,14 +107,6 @@ static void side_on_hang_up(side *self, foal_err why)
   }
 }
 
-static bool read_port(const char *text, uint16_t *out)
-{
-  char *end;
-  unsigned long n = strtoul(text, &end, 10);
-  *out = (uint16_t)n;
-  return *text >= '0' && *text <= '9' && *end == '\0' && n <= UINT16_MAX;
-}
-
 int main(int argc, char **argv)
 {
   foal_options options = {0};
@@ -122,8 +114,8 @@ int main(int argc, char **argv)
   foal_listener listener;
   foal_log_threshold(FOAL_LOG_INFO); /* also says why a peer was turned away */
   if (foal_options_from(&options, &argc, argv) != FOAL_OK) return EXIT_USAGE;
-  if (argc < 6 || argc > 7 || !read_port(argv[1], &where.port) ||
-      !read_port(argv[5], &upstream.port)) {
+  if (argc < 6 || argc > 7 || !foal_port_from(argv[1], &where.port) ||
+      !foal_port_from(argv[5], &upstream.port)) {
     bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
     fprintf(help ? stdout : stderr,
             "usage: %s PORT CERT KEY HOST UPSTREAM_PORT [CA]\n"

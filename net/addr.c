@@ -2,6 +2,7 @@
 #include "impl/addr.h"
 
 #include "../runtime/impl/assert.h"
+#include "conn.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,7 +12,7 @@
 
 enum { HOST_TEXT_MAX = INET6_ADDRSTRLEN + 12 }; /* "%" and ten digits of a scope */
 
-static bool scope_parse(const char *text, uint32_t *out)
+static bool number_parse(const char *text, uint32_t *out)
 {
   char *end = NULL;
   foal_assert(text != NULL && out != NULL);
@@ -19,6 +20,15 @@ static bool scope_parse(const char *text, uint32_t *out)
   unsigned long n = strtoul(text, &end, 10);
   if (*end != '\0' || n > UINT32_MAX) return false;
   *out = (uint32_t)n;
+  return true;
+}
+
+bool foal_port_from(const char *text, uint16_t *out)
+{
+  uint32_t n;
+  foal_assert(out != NULL);
+  if (text == NULL || !number_parse(text, &n) || n > UINT16_MAX) return false;
+  *out = (uint16_t)n;
   return true;
 }
 
@@ -46,7 +56,7 @@ bool foal__addr_parse(foal__addr *out, const char *host, uint16_t port)
   char *scope = strchr(text, '%');
   if (scope != NULL) {
     *scope = '\0';
-    if (!scope_parse(scope + 1, &addr.scope)) return false;
+    if (!number_parse(scope + 1, &addr.scope)) return false;
   }
   if (scope == NULL && inet_pton(AF_INET, text, addr.ip) == 1) {
     addr.family = 4;

@@ -168,6 +168,13 @@ FOAL_API const char *foal_conn_peer(const foal_conn *conn) FOAL_TURN;
  *  runs   on a turn of the connection's actor */
 FOAL_API const char *foal_conn_reason(const foal_conn *conn) FOAL_TURN;
 
+/** Reads a port number: decimal digits, 0 to 65535, nothing else.
+ *  text   borrowed; NULL is refused
+ *  out    filled on success
+ *  runs   anywhere
+ *  fails  false: not such a number */
+FOAL_API bool foal_port_from(const char *text, uint16_t *out) FOAL_MUST;
+
 /** Closes a listener; its connections go on.
  *  listener  value; a closed one is ignored
  *  runs      anywhere */

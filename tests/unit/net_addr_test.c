@@ -1,5 +1,6 @@
 /* net_addr_test.c - addresses as text and in the order they are tried. */
 #include "foal_test.h"
+#include "net/conn.h"
 #include "net/impl/addr.h"
 
 #include <netinet/in.h>
@@ -115,4 +116,21 @@ Test(net_addr, families_take_turns)
   interleaved("66664", "64666");
   interleaved("644", "644");
   interleaved("46444", "46444");
+}
+
+Test(net_addr, ports)
+{
+  static const char *const refused[] = {
+      "",   "-1",  "+1", " 1", "1 ", "65536", "4294967297", "18446744073709551617",
+      "1x", "0x1", NULL};
+  uint16_t port = 7;
+  for (size_t i = 0; refused[i] != NULL; i++) {
+    cr_assert(!foal_port_from(refused[i], &port), "'%s' is a port", refused[i]);
+  }
+  cr_assert(!foal_port_from(NULL, &port));
+  cr_assert_eq(port, 7);
+  cr_assert(foal_port_from("0", &port));
+  cr_assert_eq(port, 0);
+  cr_assert(foal_port_from("65535", &port));
+  cr_assert_eq(port, 65535);
 }
