@@ -42,7 +42,7 @@ static foal__config *make(const foal_protocol *protocol, const char *host,
   foal__config *c = foal__alloc(sizeof *c + host_size + name_size);
   if (c == NULL) return NULL;
   memset(c, 0, sizeof *c);
-  c->refs = 1;
+  foal__refs_begin(&c->refs);
   c->protocol = protocol;
   memcpy(c->text, host, host_size);
   memcpy(c->text + host_size, name, name_size);
@@ -86,8 +86,7 @@ foal__config *foal__config_with(const foal__config *config, foal_ssl_ctx **ctx)
 foal__config *foal__config_share(foal__config *config)
 {
   foal_assert(config != NULL);
-  uint32_t before = config->refs++;
-  foal_assert(before > 0);
+  foal__refs_share(&config->refs);
   return config;
 }
 
@@ -96,9 +95,7 @@ void foal__config_drop(foal__config **config)
   foal_assert(config != NULL && *config != NULL);
   foal__config *c = *config;
   *config = NULL;
-  uint32_t after = --c->refs;
-  foal_assert(after != UINT32_MAX);
-  if (after > 0) return;
+  if (!foal__refs_drop(&c->refs)) return;
   if (c->ctx != NULL) foal_ssl_ctx_drop(&c->ctx);
   foal__free(c);
 }

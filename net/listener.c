@@ -321,7 +321,7 @@ static foal_err start(foal__config *config, listen_args a, foal_listener *out)
 {
   foal__listening_tag tag;
   listen_args *args = foal__message(&listen_behaviour);
-  foal_assert(config->refs == 1); /* nobody else reads it yet */
+  foal_assert(foal__refs_alone(&config->refs)); /* nobody else reads it yet */
   if (args == NULL) return FOAL_NO_MEMORY;
   if (!foal__listening_spawn_pinned(&tag, foal_worker())) {
     foal__message_done((foal_msg *)(void *)args - 1);

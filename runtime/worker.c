@@ -58,3 +58,30 @@ void foal__release_later(void)
   foal_assert(foal__self != NULL);
   foal__self->releases++;
 }
+
+void foal__refs_begin(foal__refs *refs)
+{
+  foal_assert(refs != NULL);
+  foal__store(&refs->count, 1, relaxed); /* not shared yet */
+}
+
+void foal__refs_share(foal__refs *refs)
+{
+  /* Relaxed: whoever shares holds a handle, so the count cannot reach zero meanwhile. */
+  uint32_t before = foal__add(&refs->count, 1, relaxed);
+  foal_assert(before > 0 && before < UINT32_MAX);
+}
+
+bool foal__refs_drop(foal__refs *refs)
+{
+  /* Acq_rel: the last one frees after every other holder's reads; pairs with itself. */
+  uint32_t before = foal__sub(&refs->count, 1, acq_rel);
+  foal_assert(before > 0);
+  return before == 1;
+}
+
+bool foal__refs_alone(foal__refs *refs)
+{
+  /* Acquire: pairs with the drop of whoever else held one. */
+  return foal__load(&refs->count, acquire) == 1;
+}

@@ -5,10 +5,11 @@
 #ifndef FOAL_NET_IMPL_CONFIG_H
 #define FOAL_NET_IMPL_CONFIG_H
 
+#include "../../runtime/impl/worker.h"
 #include "../conn.h"
 
 typedef struct foal__config {
-  _Atomic(uint32_t) refs;
+  foal__refs refs;
   const foal_protocol *protocol;
   foal_ssl_ctx *ctx;         /* one handle; NULL: plain */
   foal_conn_options options; /* with the defaults filled in */

@@ -15,6 +15,20 @@ foal__poller *foal__worker_poller(void);
 /* Milliseconds of the monotonic clock, as of the last poll or turn. */
 uint64_t foal__now_ms(void);
 
+/* How many handles there are on something that all workers read and nobody changes. */
+typedef struct foal__refs {
+  _Atomic(uint32_t) count;
+} foal__refs;
+
+/* The first handle, before anybody else knows of it. */
+void foal__refs_begin(foal__refs *refs);
+/* One more; the caller holds one. */
+void foal__refs_share(foal__refs *refs);
+/* Whether the caller holds the only one. */
+bool foal__refs_alone(foal__refs *refs);
+/* One less; true: it was the last, and all other holders' reads are over. */
+bool foal__refs_drop(foal__refs *refs) FOAL_MUST;
+
 /* Adds to a counter of this worker: foal__count(FOAL__C_closed, 1). */
 #define FOAL__COUNTER_ENUM_(name, sentence) FOAL__C_##name,
 typedef enum foal__counter {
