@@ -43,6 +43,7 @@ static bool spawn(foal_tag *out, const foal_type *type, size_t head_bytes,
   foal__bump(w, FOAL__C_actors_spawned, 1);
   foal__bump(w, FOAL__C_actors_live, 1);
   *out = (foal_tag){x, x->generation};
+  foal__probe_spawned(w, x);
   if ((flags & FOAL_SPAWN_ON_) != 0 && worker != w->id) {
     foal_assert(worker < foal__rt.workers);
     foal_debug_assert(!x->scheduled);
@@ -217,6 +218,7 @@ void foal__end(foal__worker *w, foal_actor *x, foal_err why)
   foal_tag who = {x, x->generation};
   const foal_type *type = x->type;
   foal_assert(type != NULL && foal__load(&x->owner, relaxed) == w->id);
+  foal__probe_ended(w, x, why);
   if (type->end != NULL) type->end(x->state);
   w->flush = NULL;
   foal__timers_cancel(w, x);

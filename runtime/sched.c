@@ -237,6 +237,7 @@ static bool poll_due(foal__worker *w)
 static void worker_loop(foal__worker *w)
 {
   for (;;) {
+    foal__probe_idle(w);
     if (foal__load(&w->notified, relaxed) != NULL ||
         foal__load(&w->arrived, relaxed) != NULL) {
       foal__drain_inbound(w);

@@ -16,6 +16,9 @@
 #define foal__sub(p, v, order)   atomic_fetch_sub_explicit((p), (v), memory_order_##order)
 #define foal__or(p, v, order)    atomic_fetch_or_explicit((p), (v), memory_order_##order)
 #define foal__and(p, v, order)   atomic_fetch_and_explicit((p), (v), memory_order_##order)
+/* A relaxed load for debug assertions: never a switching point, so that a deterministic
+ * scheduler does the same in builds with and without them. */
+#define foal__peek(p)            atomic_load_explicit((p), memory_order_relaxed)
 /* A failed exchange reloads *expected and orders nothing. */
 #define foal__cas(p, expected, v, order)                                                 \
   atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_##order,      \

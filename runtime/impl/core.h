@@ -21,6 +21,7 @@
 #include "../timer.h"
 #include "atomic.h"
 #include "clock.h"
+#include "probe.h"
 #include "thread.h"
 #include "worker.h"
 

@@ -130,6 +130,7 @@ void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t own
 void foal__send(foal_actor *x, foal_msg *m, bool control)
 {
   foal__worker *w = foal__self;
+  foal__probe_sent(w, x, m);
   /* Acquire: pairs with the release in foal__hand_over, before private fields are
    * touched. */
   uint32_t owner = foal__load(&x->owner, acquire);
@@ -198,7 +199,7 @@ static foal_actor *reversed(foal_actor *x, bool notified)
 static void arrive(foal__worker *w, foal_actor *x)
 {
   foal_debug_assert(x->scheduled);
-  foal_debug_assert(foal__load(&x->owner, relaxed) == w->id);
+  foal_debug_assert(foal__peek(&x->owner) == w->id);
   x->flags &= (uint8_t)~FOAL__MUTED;
   w->backlog += x->carried; /* what came in since the hand-over was counted already */
   x->carried = 0;

@@ -81,6 +81,7 @@ static void run_one(foal__worker *w, foal_actor *x)
     return;
   }
   w->behaviour = m->behaviour_;
+  foal__probe_run(w, x, m);
   m->behaviour_->run(x->state, m);
   if (__builtin_expect(w->yield & FOAL__YIELD_END, 0)) {
     if (w->flush != NULL) run_flush(w, x);
