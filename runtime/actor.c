@@ -8,6 +8,7 @@
 #include "impl/pool.h"
 #include "impl/timer_node.h"
 #include "log.h"
+#include "sched.h"
 
 #include <string.h>
 
@@ -94,7 +95,11 @@ static void post_seldom(foal_tag to, foal_msg *m, bool control)
   foal__worker *w = foal__self;
   bool guest = w == NULL && foal__guest_enter();
   if (to.slot_ != NULL && guest) {
+    /* Messages of workers may pile up on this one, for which nobody has been notified
+     * yet: until then it is not over, even if the thread has no hold of its own. */
+    foal_hold();
     foal__send(to.slot_, m, control);
+    foal_release();
   } else {
     if (w != NULL) foal__bump(w, FOAL__C_messages_dropped, 1);
     foal__msg_drop(w, m);
