@@ -30,6 +30,7 @@
 enum {
   FRESH_FAIR = 15, /* one run in 16 takes the oldest, so that new actors starve nobody */
   FRESH_FAIR_FULL = 4095, /* one in 4096 until a large backlog is worked off */
+  FRESH_OLDEST = 16, /* of those, one in 16 is for the oldest new one: LIFO starves it */
   BACKLOG_LOW = 256,
   SPIN_LOOKS = 32,
   TURNS_UNPOLLED = 63,
@@ -178,11 +179,11 @@ static foal_actor *next_actor(foal__worker *w)
 {
   if (w->backlog >= FOAL__BACKLOG) w->full = true;
   if (w->backlog < BACKLOG_LOW) w->full = false;
-  uint32_t mask = w->full ? FRESH_FAIR_FULL : FRESH_FAIR;
-  if (foal__ring_count(&w->fresh) > 0 &&
-      ((++w->tick & mask) != 0 || foal__ring_count(&w->ready) == 0)) {
+  if (foal__ring_count(&w->fresh) == 0) return foal__ring_oldest(&w->ready);
+  uint32_t turn = ++w->tick, mask = w->full ? FRESH_FAIR_FULL : FRESH_FAIR;
+  if ((turn & (mask * FRESH_OLDEST | mask)) == 1) return foal__ring_oldest(&w->fresh);
+  if ((turn & mask) != 0 || foal__ring_count(&w->ready) == 0)
     return foal__ring_newest(&w->fresh);
-  }
   return foal__ring_oldest(&w->ready);
 }
 
