@@ -353,24 +353,44 @@ foal_err foal_ssl_ctx_trust_system(foal_ssl_ctx *ctx)
   return FOAL_OK;
 }
 
-static foal_err add_crls(foal_ssl_ctx *ctx, const source *from)
+/* All revocation lists of the text, at least one. NULL: the error has been noted in
+ * *err. */
+static STACK_OF(X509_CRL) *
+    read_crls(foal_ssl_ctx *ctx, const source *from, foal_err *err)
 {
-  X509_STORE *store = SSL_CTX_get_cert_store(ctx->tls);
   BIO *bio = BIO_new_mem_buf(from->bytes, (int)from->len);
-  int count = 0;
-  foal_err err = bio == NULL ? FOAL_NO_MEMORY : FOAL_OK;
-  while (err == FOAL_OK) {
+  STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
+  *err = bio == NULL || crls == NULL ? FOAL_NO_MEMORY : FOAL_OK;
+  while (*err == FOAL_OK) {
     X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, no_password, NULL);
     if (crl == NULL) break;
-    if (X509_STORE_add_crl(store, crl) != 1) err = FOAL_CRYPTO;
+    if (sk_X509_CRL_push(crls, crl) > 0) continue;
     X509_CRL_free(crl);
-    count++;
+    *err = FOAL_NO_MEMORY;
   }
-  if (err == FOAL_OK && (!stopped_at_end() || count == 0)) err = FOAL_BAD_PEM;
+  int count = crls == NULL ? 0 : sk_X509_CRL_num(crls);
+  if (*err == FOAL_OK && (!stopped_at_end() || count == 0)) *err = FOAL_BAD_PEM;
   BIO_free(bio);
-  if (err != FOAL_OK)
-    return foal__ctx_fail(ctx, err, "%.200s: revocation list %d is missing or damaged",
-                          from->name, count + 1);
+  if (*err == FOAL_OK) return crls;
+  *err = foal__ctx_fail(ctx, *err, "%.200s: revocation list %d is missing or damaged",
+                        from->name, count + 1);
+  sk_X509_CRL_pop_free(crls, X509_CRL_free);
+  return NULL;
+}
+
+static foal_err add_crls(foal_ssl_ctx *ctx, const source *from)
+{
+  foal_err err;
+  X509_STORE *store = SSL_CTX_get_cert_store(ctx->tls);
+  STACK_OF(X509_CRL) *crls = read_crls(ctx, from, &err);
+  if (crls == NULL) return err;
+  for (int i = 0; err == FOAL_OK && i < sk_X509_CRL_num(crls); i++)
+    if (X509_STORE_add_crl(store, sk_X509_CRL_value(crls, i)) != 1)
+      err = foal__ctx_fail(ctx, FOAL_CRYPTO, "%.200s: revocation list %d was refused",
+                           from->name, i + 1);
+  sk_X509_CRL_pop_free(crls, X509_CRL_free);
+  if (err != FOAL_OK) return err;
+  foal__ossl_clear();
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   foal__ctx_mark(ctx, "crl", from->bytes, from->len);
   return FOAL_OK;

@@ -41,11 +41,20 @@ foal_err foal_ssl_ctx_versions(foal_ssl_ctx *ctx, foal_tls min, foal_tls max)
   return FOAL_OK;
 }
 
+/* A context that refuses a list has lost its old one, hence a trial on another. */
+static bool good_ciphers(const char *list)
+{
+  SSL_CTX *trial = SSL_CTX_new(TLS_method());
+  bool ok = trial != NULL && SSL_CTX_set_cipher_list(trial, list) == 1;
+  SSL_CTX_free(trial);
+  return ok;
+}
+
 foal_err foal_ssl_ctx_ciphers(foal_ssl_ctx *ctx, const char *list)
 {
   foal_err err = foal__ctx_open(ctx);
   if (err != FOAL_OK) return err;
-  if (list == NULL || SSL_CTX_set_cipher_list(ctx->tls, list) != 1)
+  if (list == NULL || !good_ciphers(list) || SSL_CTX_set_cipher_list(ctx->tls, list) != 1)
     return foal__ctx_fail(ctx, FOAL_BAD_CIPHERS, "no TLS 1.2 cipher in \"%.200s\"",
                           list == NULL ? "" : list);
   /* Whoever asks for finite-field suites gets groups of a fitting size. */

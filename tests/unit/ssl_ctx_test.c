@@ -247,6 +247,29 @@ Test(ssl_ctx, trust_has_the_same_errors)
   gone(path);
 }
 
+/* Fuzzing found the first of two lists left behind when the second was damaged. */
+Test(ssl_ctx, a_damaged_second_list_adds_nothing)
+{
+  char both[4096], *crl = cert_crl(root, NULL);
+  X509_STORE *store = SSL_CTX_get_cert_store(ctx->tls);
+  snprintf(both, sizeof both, "%s%s", crl, crl);
+  both[2 * strlen(crl) - strlen(crl) / 2] = '!';
+  expect_refusal(foal_ssl_ctx_crl_pem(ctx, both), FOAL_BAD_PEM, "list 2");
+  cr_assert_eq(sk_X509_OBJECT_num(X509_STORE_get0_objects(store)), 0);
+  free(crl);
+}
+
+/* Fuzzing found the refused list in the place of the old one, and its security level. */
+Test(ssl_ctx, refused_ciphers_leave_the_old_ones)
+{
+  int count = sk_SSL_CIPHER_num(SSL_CTX_get_ciphers(ctx->tls));
+  int level = SSL_CTX_get_security_level(ctx->tls);
+  expect_refusal(foal_ssl_ctx_ciphers(ctx, ""), FOAL_BAD_CIPHERS, "no TLS 1.2");
+  expect_refusal(foal_ssl_ctx_ciphers(ctx, "@SECLEVEL=0:none"), FOAL_BAD_CIPHERS, "none");
+  cr_assert_eq(sk_SSL_CIPHER_num(SSL_CTX_get_ciphers(ctx->tls)), count);
+  cr_assert_eq(SSL_CTX_get_security_level(ctx->tls), level);
+}
+
 Test(ssl_ctx, the_system_store_is_used_when_it_is_there)
 {
   cr_assert_eq(setenv("SSL_CERT_FILE", "/nowhere/a", 1), 0);
