@@ -47,6 +47,17 @@ static bool host_copy(const char *host, char out[HOST_TEXT_MAX])
   return true;
 }
 
+/* Makes an IPv4 address that is mapped into IPv6 plain. */
+static void unmap(foal__addr *addr)
+{
+  static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+  if (addr->family != 6 || memcmp(addr->ip, mapped, sizeof mapped) != 0) return;
+  memmove(addr->ip, addr->ip + 12, 4);
+  memset(addr->ip + 4, 0, 12);
+  addr->scope = 0;
+  addr->family = 4;
+}
+
 bool foal__addr_parse(foal__addr *out, const char *host, uint16_t port)
 {
   char text[HOST_TEXT_MAX];
@@ -65,6 +76,8 @@ bool foal__addr_parse(foal__addr *out, const char *host, uint16_t port)
   } else {
     return false;
   }
+  unmap(&addr);
+  if (scope != NULL && addr.family == 4) return false;
   *out = addr;
   return true;
 }
@@ -90,14 +103,10 @@ void foal__addr_text(const foal__addr *addr, char out[FOAL__ADDR_TEXT_MAX])
 
 static foal__addr from_v6(const struct sockaddr_in6 *in6)
 {
-  foal__addr addr = {.port = ntohs(in6->sin6_port), .family = 6};
-  if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-    addr.family = 4;
-    memcpy(addr.ip, in6->sin6_addr.s6_addr + 12, 4);
-  } else {
-    memcpy(addr.ip, in6->sin6_addr.s6_addr, 16);
-    addr.scope = in6->sin6_scope_id;
-  }
+  foal__addr addr = {
+      .port = ntohs(in6->sin6_port), .family = 6, .scope = in6->sin6_scope_id};
+  memcpy(addr.ip, in6->sin6_addr.s6_addr, 16);
+  unmap(&addr);
   return addr;
 }
 
