@@ -283,6 +283,9 @@ void foal_conn_finish(foal_conn *conn)
   foal_assert(conn != NULL && conn->config != NULL);
   if (conn->phase != FOAL__CONN_OPEN || conn->finish) return;
   conn->finish = true;
+  /* No `sendable` follows any more, so nothing may wait for it: reading goes on. */
+  conn->blocked = false;
+  conn->held = false;
   foal__conn_schedule(conn);
 }
 

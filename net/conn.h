@@ -90,10 +90,10 @@ typedef struct foal_listener {
 FOAL_API void foal_conn_write(foal_conn *conn, foal_buf **data)
     FOAL_TURN FOAL_TAKES(*data);
 
-/** How many bytes should still be written now; 0: wait for `sendable`.
+/** How many bytes should still be written now; 0: wait for `sendable`, which follows.
  *  conn   ref, borrowed
  *  runs   on a turn of the connection's actor */
-FOAL_API size_t foal_conn_room(const foal_conn *conn) FOAL_TURN;
+FOAL_API size_t foal_conn_room(foal_conn *conn) FOAL_TURN;
 
 /** Ends the sending side only: what was written goes out, then close_notify and FIN. The
  *  peer can still send. Half-close as in RFC 8446 section 6.1.

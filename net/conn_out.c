@@ -46,12 +46,17 @@ static size_t waiting(const foal_conn *c)
   return foal__conn_queued(c) - (leaves < STAGE_BYTES ? leaves : STAGE_BYTES);
 }
 
-size_t foal_conn_room(const foal_conn *conn)
+/* Whoever is told that there is none is told when there is some: the queue can be full
+ * without a write, of a handshake's last flight or of an answer to a key update. */
+size_t foal_conn_room(foal_conn *conn)
 {
   foal_assert(conn != NULL && conn->config != NULL);
   if (conn->phase != FOAL__CONN_OPEN || conn->finish) return 0;
   size_t used = waiting(conn), room = conn->config->options.room_bytes;
-  return used < room ? room - used : 0;
+  if (used < room) return room - used;
+  if (!conn->blocked) conn->floor_bytes = SIZE_MAX;
+  conn->blocked = true;
+  return 0;
 }
 
 void foal__conn_forget_out(foal_conn *c)
@@ -87,11 +92,7 @@ void foal_conn_write(foal_conn *conn, foal_buf **data)
     overflow(conn);
     return;
   }
-  if (foal_conn_room(conn) == 0) {
-    if (!conn->blocked) conn->floor_bytes = SIZE_MAX;
-    conn->blocked = true;
-    if (conn->receiving) conn->held = true;
-  }
+  if (foal_conn_room(conn) == 0 && conn->receiving) conn->held = true;
   foal__conn_schedule(conn);
 }
 
@@ -172,6 +173,7 @@ static void stage(foal_conn *c)
     stage_plain(c);
     return;
   }
+  if (c->ssl == NULL) return; /* there was no memory for a session */
   stage_tls(c);
   bool last = c->finish || c->phase == FOAL__CONN_CLOSING;
   if (last && !c->shut && foal_bufq_count(&c->out) == 0) {
