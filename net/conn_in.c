@@ -163,7 +163,10 @@ FOAL_HANDLE_ISO(foal__proto, bytes)
 static void foal__proto_on_bytes(foal__proto *user, foal_buf **b)
 {
   foal_conn *c = foal__conn_of(user);
-  foal_assert(c->config != NULL && c->phase != FOAL__CONN_CONNECTING);
+  foal_assert(c->config != NULL);
+  /* Only without memory for a message do bytes come before `connected`. */
+  if (c->phase == FOAL__CONN_CONNECTING)
+    foal__conn_fail(c, (foal__cause){FOAL_NO_MEMORY, 0});
   if (c->phase >= FOAL__CONN_ABORTED) {
     foal_buf_drop(b);
     return;

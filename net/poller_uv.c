@@ -70,7 +70,7 @@ static void ignore_sigpipe(void)
 
 static foal_err err_of(int status)
 {
-  if (status == 0) return FOAL_OK;
+  foal_assert(status < 0);
   if (status == UV_ENOMEM) return FOAL_NO_MEMORY;
   return status == UV_EMFILE || status == UV_ENFILE ? FOAL_FILE_LIMIT : FOAL_IO;
 }
