@@ -56,32 +56,6 @@ void foal__conn_schedule(foal_conn *c)
 
 /* ---- beginning ---- */
 
-typedef struct begin_args {
-  foal__tcp_tag tcp;
-  foal__config *config;
-} begin_args;
-
-FOAL_TRUSTED static void begin_run(void *user, foal_msg *m)
-{
-  begin_args a = *(begin_args *)foal__args(m);
-  foal_conn *c = foal__conn_of(user);
-  foal__message_done(m);
-  foal_assert(c->config == NULL);
-  c->config = a.config;
-  c->tcp = a.tcp;
-  c->phase = FOAL__CONN_CONNECTING;
-  c->credit = true;
-  c->reading = true;
-}
-
-static void begin_drop(foal_msg *m)
-{
-  begin_args *a = foal__args(m);
-  foal__config_drop(&a->config);
-}
-static const foal_behaviour begin_behaviour = {begin_run, begin_drop, "foal__proto",
-                                               "begin"};
-
 bool foal__conn_spawn(foal__proto_tag *out, foal__config *config)
 {
   foal_assert(out != NULL && config != NULL);
@@ -91,15 +65,13 @@ bool foal__conn_spawn(foal__proto_tag *out, foal__config *config)
 
 void foal__conn_begin(foal__proto_tag user, foal__tcp_tag tcp, foal__config *config)
 {
-  begin_args *a = foal__message(&begin_behaviour);
-  foal_assert(config != NULL);
-  if (a == NULL) {
-    foal_actor_tell_end(user.any, FOAL_NO_MEMORY);
-    foal__tcp_abort(tcp, false);
-    return;
-  }
-  *a = (begin_args){tcp, foal__config_share(config)};
-  foal__post_args(user.any, a);
+  foal_conn *c = foal__conn_of(foal__fresh_state(user.any));
+  foal_assert(config != NULL && c->config == NULL);
+  c->config = foal__config_share(config);
+  c->tcp = tcp;
+  c->phase = FOAL__CONN_CONNECTING;
+  c->credit = true;
+  c->reading = true;
 }
 
 bool foal__connect(const foal_protocol *protocol, const foal_connect_options *options,

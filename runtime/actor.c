@@ -66,6 +66,15 @@ bool foal__spawn_headed(foal_tag *out, const foal_type *type, size_t head_bytes,
   return spawn(out, type, head_bytes, worker, flags);
 }
 
+void *foal__fresh_state(foal_tag who)
+{
+  foal_actor *x = who.slot_;
+  foal_assert(foal__self != NULL && x != NULL && x->generation == who.generation_);
+  /* Nothing was sent to it, so this is still its first worker and no turn has begun. */
+  foal_assert(!x->scheduled && x->head == NULL);
+  return x->state;
+}
+
 /* ---- sending ---- */
 
 void *foal__message(const foal_behaviour *behaviour)

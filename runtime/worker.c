@@ -53,6 +53,12 @@ FOAL_TRUSTED void foal__read_buf_release(foal__worker *w)
   foal_buf_drop(&b);
 }
 
+bool foal__leaving(void)
+{
+  foal_assert(foal__self != NULL);
+  return foal__self->leaving;
+}
+
 void foal__release_later(void)
 {
   foal_assert(foal__self != NULL);

@@ -59,6 +59,12 @@ void foal__alarm_stop(foal__alarm *alarm);
 bool foal__spawn_headed(foal_tag *out, const foal_type *type, size_t head_bytes,
                         uint32_t worker, unsigned flags) FOAL_MUST;
 
+/* The state of an actor that this worker has just made and nobody knows of yet. */
+void *foal__fresh_state(foal_tag who);
+
+/* Whether this worker has left its loop: actors are only ended any more. */
+bool foal__leaving(void);
+
 /* As foal__post_args, for messages that must never mute their sender. */
 void foal__post_control(foal_tag to, void *args);
 
