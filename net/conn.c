@@ -139,6 +139,10 @@ void foal__conn_fail(foal_conn *c, foal__cause cause)
   foal_assert(cause.err != FOAL_OK);
   if (c->phase > FOAL__CONN_CLOSING) return;
   if (c->cause.err == FOAL_OK) c->cause = cause;
+  if (c->config->ctx == NULL) { /* a FIN would call what was dropped the end */
+    foal_conn_abort(c, c->cause.err);
+    return;
+  }
   c->phase = FOAL__CONN_CLOSING;
   foal__conn_forget_out(c);
   foal__conn_schedule(c);
@@ -147,7 +151,7 @@ void foal__conn_fail(foal_conn *c, foal__cause cause)
 void foal__conn_close(foal_conn *c)
 {
   foal_assert(c->config != NULL);
-  if (c->phase != FOAL__CONN_OPEN && c->phase != FOAL__CONN_HANDSHAKE) return;
+  if (c->phase >= FOAL__CONN_CLOSING) return;
   c->phase = FOAL__CONN_CLOSING;
   foal__conn_schedule(c);
 }
@@ -232,8 +236,10 @@ FOAL_TRUSTED void foal__conn_end(void *self)
   foal_assert(self != NULL);
   if (c->config == NULL) return;
   if (c->phase != FOAL__CONN_CLOSED) {
-    foal__tcp_abort(c->tcp, false);
-    say_closed(c, (foal__cause){foal_draining() ? FOAL_STOPPED : FOAL_LOCAL, 0});
+    bool stopped = foal__leaving() || foal_draining();
+    bool cut = c->config->ctx == NULL && foal_bufq_count(&c->out) > 0;
+    foal__tcp_abort(c->tcp, cut); /* a plain FIN would say that this was all */
+    say_closed(c, (foal__cause){stopped ? FOAL_STOPPED : FOAL_LOCAL, 0});
   }
   foal_ssl_free(&c->ssl);
   foal_bufq_clear(&c->in);

@@ -38,6 +38,13 @@ static void log_silent_end(const foal__tcp *self, foal_err why)
            why == FOAL_TIMEOUT_HANDSHAKE ? " (not a byte of it came)" : "");
 }
 
+/* Whether the peer would take a FIN for the end of a stream of which a part is missing.
+ * TLS says by itself that something is. */
+static bool is_cut(const foal__tcp *self)
+{
+  return self->writing && self->config->ctx == NULL;
+}
+
 void foal__tcp_shut(foal__tcp *self, foal__cause cause, bool reset)
 {
   touch_state(self);
@@ -49,7 +56,7 @@ void foal__tcp_shut(foal__tcp *self, foal__cause cause, bool reset)
   foal__alarm_stop(&self->alarm);
   foal__dial_drop(&self->dial);
   if (self->sock != NULL) {
-    foal__sock_close(self->sock, reset);
+    foal__sock_close(self->sock, reset || is_cut(self));
   } else {
     foal__tcp_gone(self->me);
   }
@@ -68,7 +75,10 @@ static void foal__tcp_on_end(foal__tcp *self)
 {
   foal__alarm_stop(&self->alarm);
   foal__dial_drop(&self->dial);
-  if (self->sock != NULL) foal__sock_detach(self->sock);
+  if (self->sock != NULL) {
+    if (is_cut(self)) foal__sock_close(self->sock, true);
+    foal__sock_detach(self->sock);
+  }
   self->sock = NULL;
   if (self->counted) {
     foal__count(FOAL__C_closed, 1);
@@ -322,7 +332,7 @@ static void foal__tcp_on_over(foal__tcp *self, foal__cause cause)
      * soon. */
     self->phase_due_ms = foal__now_ms() + self->config->options.linger_ms;
     foal__tcp_rearm(self);
-    if (self->eof || self->paused) foal__tcp_shut(self, self->broken, false);
+    if (self->eof || self->paused) foal__tcp_shut(self, self->broken, true);
   } else if (cause.err != FOAL_CLEAN || self->phase == FOAL__TCP_LINGER) {
     foal__tcp_shut(self, cause, false);
   } else if (has_user(self)) {

@@ -60,8 +60,9 @@ static void phase_over(foal__tcp *self)
   foal_assert(self->phase_due_ms != 0);
   if (self->phase == FOAL__TCP_DIALING) cause.err = FOAL_TIMEOUT_CONNECT;
   if (self->phase == FOAL__TCP_OPEN) cause.err = FOAL_TIMEOUT_HANDSHAKE;
-  if (self->broken.err != FOAL_OK) cause = self->broken;
-  foal__tcp_shut(self, cause, false);
+  /* What could not be written is missing: no FIN may say that this was all. */
+  bool broken = self->broken.err != FOAL_OK;
+  foal__tcp_shut(self, broken ? self->broken : cause, broken);
 }
 
 /* Whether the peer has taken nothing of the write in flight for too long. */
