@@ -28,6 +28,8 @@ add_compile_definitions($<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE>)
 if(FOAL_DEBUG)
   add_compile_definitions(FOAL_DEBUG=1)
 endif()
+# Messages name files from the root of the project, wherever it lies.
+add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 add_compile_options("$<$<COMPILE_LANGUAGE:C>:${foal_warnings};${foal_errors}>" -fno-common)
 if(FOAL_WERROR)
   add_compile_options(-Werror)
