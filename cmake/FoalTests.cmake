@@ -10,6 +10,7 @@
 #                                          elsewhere a test that replays fuzz/corpus/<name>
 #
 # The first two also understand, behind the files:
+#   SIMULATED           links the simulator in place of the library (fuzz targets only)
 #   WITHOUT <seam>...   leaves these seams of the library out; the test brings its own
 #   LINK <library>...   further libraries
 #   LABELS <label>...   for ctest -L
@@ -33,17 +34,19 @@ set(foal_test_env
   FOAL_SANITIZE=${FOAL_SANITIZE})
 
 macro(foal_parse_test)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "WITHOUT;LINK;LABELS;ENV;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SIMULATED" "TIMEOUT" "WITHOUT;LINK;LABELS;ENV;ARGS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT ${foal_test_timeout})
   endif()
 endmacro()
 
 function(foal_executable target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FILES;WITHOUT;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SIMULATED" "" "FILES;WITHOUT;LINK")
   add_executable(${target} ${arg_FILES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${foal_test_dir})
-  if(arg_WITHOUT)
+  if(arg_SIMULATED)
+    target_link_libraries(${target} PRIVATE foal::sim)
+  elseif(arg_WITHOUT)
     foal_compose(${target} WITHOUT ${arg_WITHOUT})
   else()
     target_link_libraries(${target} PRIVATE foal::static)
@@ -114,7 +117,11 @@ function(foal_fuzz name)
   if(NOT FOAL_FUZZ)
     list(APPEND files ${foal_test_dir}/fuzz/replay.c)
   endif()
-  foal_executable(fuzz_${name} FILES ${files} WITHOUT ${arg_WITHOUT} LINK ${arg_LINK})
+  if(arg_SIMULATED)
+    set(simulated SIMULATED)
+  endif()
+  foal_executable(fuzz_${name}
+    FILES ${files} WITHOUT ${arg_WITHOUT} LINK ${arg_LINK} ${simulated})
   if(FOAL_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
