@@ -10,16 +10,34 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef FOAL_COVERAGE
+/* What ran is written at exit, and abort(3) is none. */
+void __gcov_dump(void);
+
+static inline void aborts_written(int signal_number)
+{
+  __gcov_dump();
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
+}
+#  define ABORTS_HANDLER aborts_written
+#  define ABORTS_DUMP()  __gcov_dump()
+#else
+#  define ABORTS_HANDLER SIG_DFL
+#  define ABORTS_DUMP()  ((void)0)
+#endif
+
 enum { ABORTS_TEXT_BYTES = 4096, ABORTS_SECONDS = 30 };
 
 static inline void aborts_child(void (*guilty)(void), int fd)
 {
   struct rlimit none = {0, 0};
   (void)setrlimit(RLIMIT_CORE, &none);
-  signal(SIGABRT, SIG_DFL); /* the runner of the tests may have its own opinion */
+  signal(SIGABRT, ABORTS_HANDLER); /* the runner of the tests may have its own opinion */
   (void)dup2(fd, STDERR_FILENO);
   (void)alarm(ABORTS_SECONDS);
   guilty();
+  ABORTS_DUMP();
   _exit(0);
 }
 

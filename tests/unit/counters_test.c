@@ -3,6 +3,7 @@
 #include "run.h"
 
 #include "../../runtime/actor.h"
+#include "../../runtime/impl/worker.h"
 
 #include <stdatomic.h>
 
@@ -94,6 +95,15 @@ FOAL_TRUSTED Test(counters, live_ones_are_true_inside)
   cr_expect_eq(inside.bufs_live, 0);
   cr_expect_eq(inside.actors_live, 1);
   cr_expect_eq(counters().actors_live, 0);
+}
+
+Test(counters, do_not_wrap)
+{
+  start(2);
+  for (int i = 0; i < 5; i++) foal__count(FOAL__C_bytes_out, INT32_MAX);
+  cr_expect_eq(counters().bytes_out, 5 * (int64_t)INT32_MAX);
+  finish();
+  cr_expect_eq(counters().bytes_out, 5 * (int64_t)INT32_MAX);
 }
 
 Test(counters, begin_anew_with_each_start)

@@ -1,9 +1,11 @@
 /* drain_test.c - a graceful end: everybody who asked is told once, wherever it lives,
  * and the time for it is bounded. */
+#include "aborts.h"
 #include "run.h"
 
 #include "../../runtime/actor.h"
 #include "../../runtime/impl/clock.h"
+#include "../../runtime/impl/core.h"
 #include "../../runtime/impl/worker.h"
 #include "../../runtime/timer.h"
 
@@ -119,6 +121,32 @@ Test(drain, who_asks_too_late_is_told_at_once)
   cr_expect_eq(astray, 0);
 }
 
+/* Asks when its worker has told everybody already. */
+FOAL_BEHAVIOUR1(late, go_on, uint32_t, worker)
+
+static void late_on_go_on(late *self, uint32_t worker)
+{
+  foal_drain();
+  if (foal__self->drain_seen) {
+    server_begin(server_new(worker), false);
+  } else {
+    late_go_on(late_self(self), worker);
+  }
+}
+
+Test(drain, who_asks_after_all_were_told_is_told_at_once)
+{
+  for (uint32_t worker = 0; worker < 3; worker++) {
+    late_tag l;
+    start_with((foal_options){.workers = 3, .drain_ms = 20000});
+    if (!late_spawn_on(&l, worker)) abort();
+    late_go_on(l, worker);
+    cr_assert_eq(finish(), 0);
+  }
+  cr_expect_eq(finishes, 3);
+  cr_expect_eq(twice, 0);
+}
+
 /* Actors ask while the drain begins: nobody is forgotten, nobody told twice. */
 Test(drain, nobody_is_forgotten_in_the_race)
 {
@@ -212,4 +240,20 @@ Test(drain, a_second_signal_stops_at_once)
   server_begin(server_new(1), true);
   killer_begin(k, true);
   cr_assert_eq(finish(), 0);
+}
+
+/* The table of kinds is small, because only the library adds to it. */
+static void too_many_kinds(void)
+{
+  static foal_behaviour kinds[64];
+  server_tag tag;
+  start(1);
+  tag = server_new(0);
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    foal__on_drain(tag.any, &kinds[i]);
+}
+
+Test(drain, only_few_kinds_of_actors_can_ask)
+{
+  CHECK_ABORTS(too_many_kinds, "drain.c:", "few kinds of actors drain");
 }

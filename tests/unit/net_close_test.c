@@ -237,6 +237,55 @@ Test(net_close, we_first_tls, .timeout = 20)
   close_first(0);
 }
 
+/* More than the system takes for a peer that does not read yet: the end waits behind
+ * it. */
+enum { PILE_BYTES = 12000000, PILE_PIECE = 1000000 };
+
+HOOK pile_and_close(point *self, foal_buf **data)
+{
+  foal_buf_drop(data);
+  for (; self->sent < PILE_BYTES; self->sent += PILE_PIECE) {
+    foal_buf *b;
+    kit_pattern(&b, self->sent, PILE_PIECE);
+    foal_conn_write(self->conn, &b);
+  }
+  foal_conn_close(self->conn);
+}
+
+static void reads_late(uint16_t port)
+{
+  static peer p;
+  static uint8_t all[PILE_BYTES];
+  size_t rest;
+  begin(&p, port);
+  peer_say(&p, "x", 1);
+  peer_send(&p, 0);
+  (void)peer_wait_still();
+  must(peer_read(&p, all, sizeof all) == sizeof all);
+  must(kit_is_pattern(all, 0, sizeof all));
+  must(peer_read_end(&p, &rest) == 0);
+  if (!plain()) peer_notify(&p);
+  peer_send(&p, 0);
+  peer_close(&p);
+}
+
+static void close_behind_a_pile(int version)
+{
+  foal_conn_options options = {.queue_bytes_max = 2 * PILE_BYTES};
+  server.received = pile_and_close;
+  serve(version, reads_late, &options);
+  cr_assert_eq(server.why, FOAL_CLEAN);
+}
+
+Test(net_close, late_reader_plain, .timeout = 30)
+{
+  close_behind_a_pile(-1);
+}
+Test(net_close, late_reader_tls, .timeout = 30)
+{
+  close_behind_a_pile(0);
+}
+
 /* The peer never answers our end: after linger_ms we go. */
 static void never_ends(uint16_t port)
 {

@@ -341,6 +341,37 @@ Test(net_echo, mute_tls, .timeout = 30)
   muted(0);
 }
 
+/* More single bytes than a turn delivers, and the end of the stream right behind them:
+ * it waits its turn. */
+HOOK expect_one(point *self)
+{
+  foal_conn_expect(self->conn, 1);
+}
+
+static void single_bytes(int version)
+{
+  fill_sent();
+  server.opened = expect_one;
+  tls_version = version;
+  how_many = 9000;
+  kit_start(1);
+  server.last = 1;
+  kit_listen(&server, version >= 0 ? kit_server_ctx : NULL, NULL);
+  kit_peer(say_all_and_end, server.listener.port);
+  kit_run();
+  cr_assert_eq(server.received_bytes, how_many);
+  cr_assert_eq(server.why, FOAL_CLEAN);
+}
+
+Test(net_echo, single_bytes_plain, .timeout = 30)
+{
+  single_bytes(-1);
+}
+Test(net_echo, single_bytes_tls, .timeout = 30)
+{
+  single_bytes(0);
+}
+
 /* Muted from the start, with everything and the end of the stream in the socket
  * already.
  * */

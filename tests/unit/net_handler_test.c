@@ -254,6 +254,48 @@ Test(net_close, untrusted_server, .timeout = 20)
   cr_assert_eq(server.why, FOAL_TLS_ALERT);
 }
 
+/* ---- what leaves is activity, too ---- */
+
+enum { DRIPS = 8, DRIP_MS = 100, IDLE_MS = 500 }; /* in all longer than IDLE_MS */
+static point_tag dripper;
+
+HOOK drips_later(point *self)
+{
+  dripper = point_me(self);
+}
+
+HOOK drip_poked(point *self, uint32_t what)
+{
+  foal_buf *b;
+  (void)what;
+  kit_pattern(&b, self->sent++, 1);
+  foal_conn_write(self->conn, &b);
+}
+
+static void only_reads(uint16_t port)
+{
+  static peer p;
+  char drop;
+  peer_open(&p, port);
+  peer_wait(&server.opened_count, 1);
+  for (int i = 0; i < DRIPS; i++) {
+    peer_pause(DRIP_MS);
+    point_poke(dripper, 0);
+    must(peer_read(&p, &drop, 1) == 1);
+  }
+  peer_close(&p);
+}
+
+Test(net_handler, idle_not_while_sending, .timeout = 20)
+{
+  foal_conn_options options = {.idle_ms = IDLE_MS};
+  server.opened = drips_later;
+  point_poked = drip_poked;
+  serve(-1, only_reads, &options);
+  cr_assert_eq(server.received_bytes, 0);
+  cr_assert_eq(server.why, FOAL_CLEAN);
+}
+
 /* ---- IPv6 ---- */
 
 HOOK leaves(point *self)

@@ -27,7 +27,6 @@ static pthread_mutex_t notes = PTHREAD_MUTEX_INITIALIZER; /* texts and reasons o
 
 FOAL_PROTOCOL(point)
 FOAL_HANDLE1(point, poke, uint32_t, what)
-FOAL_BEHAVIOUR1(point, belongs, uintptr_t, plan)
 
 point_tag point_me(const point *self)
 {
@@ -79,20 +78,12 @@ static void point_on_ended(point *self, foal_err why)
   }
 }
 
-/* The plan of accepted connections that never open. */
-static point_plan *unopened;
-
-/* A client's plan is known before it opens. */
-static void point_on_belongs(point *self, uintptr_t plan)
-{
-  self->plan = (point_plan *)plan;
-}
-
 static void point_on_closed(point *self, foal_err why)
 {
   must(!self->done);
   self->done = true;
-  if (self->plan == NULL) self->plan = unopened;
+  if (self->plan == NULL)
+    self->plan = (point_plan *)(uintptr_t)foal_conn_context(point_conn(self));
   point_plan *plan = self->plan;
   pthread_mutex_lock(&notes);
   plan->why = why;
@@ -129,7 +120,6 @@ void kit_listen(point_plan *plan, foal_ssl_ctx *ctx, const foal_conn_options *op
       .host = "127.0.0.1", .ctx = ctx, .connections_max = kit_connections_max};
   if (options != NULL) o.conn = *options;
   o.conn.context = plan;
-  unopened = plan;
   must(point_listen(&o, &plan->listener) == FOAL_OK);
   must(plan->listener.port != 0);
 }
@@ -141,9 +131,7 @@ foal_err kit_try_listen(const foal_listen_options *options, foal_listener *out)
 
 bool kit_try_connect(const foal_connect_options *options, point_tag *out)
 {
-  if (!point_connect(options, out)) return false;
-  point_belongs(*out, (uintptr_t)options->conn.context);
-  return true;
+  return point_connect(options, out);
 }
 
 point_tag kit_connect(point_plan *plan, uint16_t port, foal_ssl_ctx *ctx,

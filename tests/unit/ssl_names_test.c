@@ -5,6 +5,8 @@
 #include "ssl/impl/session.h"
 #include "tls/pair.h"
 
+#include <openssl/err.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,5 +285,57 @@ Test(ssl_names, the_chosen_context_brings_its_rule_for_clients)
                  foal_ssl_reason(n.p.server));
     cr_expect(foal_ssl_peer_verified(n.p.server));
     names_end(&n);
+  }
+}
+
+static int evil_choice(SSL *tls, const unsigned char **out, unsigned char *len,
+                       const unsigned char *theirs, unsigned theirs_len, void *arg)
+{
+  (void)tls, (void)theirs, (void)theirs_len, (void)arg;
+  *out = (const unsigned char *)"evil";
+  *len = 4;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+/* A server of OpenSSL's own that chooses what nobody offered. */
+static SSL *evil_server(const test_cert *cert, SSL_CTX **ctx)
+{
+  *ctx = SSL_CTX_new(TLS_server_method());
+  cr_assert_eq(SSL_CTX_use_certificate(*ctx, cert->cert), 1);
+  cr_assert_eq(SSL_CTX_use_PrivateKey(*ctx, cert->key), 1);
+  SSL_CTX_set_alpn_select_cb(*ctx, evil_choice, NULL);
+  SSL *tls = SSL_new(*ctx);
+  cr_assert_not_null(tls);
+  SSL_set_bio(tls, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  SSL_set_accept_state(tls);
+  return tls;
+}
+
+Test(ssl_names, a_protocol_that_was_not_offered_is_refused)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    SSL_CTX *ctx;
+    char bytes[8192];
+    pair_prepare(&p);
+    SSL *evil = evil_server(p.cast.server, &ctx);
+    cr_assert_eq(SSL_set_min_proto_version(evil, (int)both[i]), 1);
+    cr_assert_eq(SSL_set_max_proto_version(evil, (int)both[i]), 1);
+    cr_assert_eq(foal_ssl_ctx_alpn_client(p.client_ctx, web, 2), FOAL_OK);
+    p.client = foal_ssl_client(p.client_ctx, "a.test");
+    for (int round = 0; round < 4; round++) {
+      cipher_bytes there = take_cipher(p.client);
+      if (there.len > 0) (void)BIO_write(SSL_get_rbio(evil), there.at, (int)there.len);
+      free(there.at);
+      (void)SSL_do_handshake(evil);
+      int back = BIO_read(SSL_get_wbio(evil), bytes, sizeof bytes);
+      if (back > 0) give_cipher(p.client, bytes, (size_t)back);
+    }
+    ERR_clear_error();
+    expect_failure(p.client, FOAL_SSL_ERROR, FOAL_TLS_FAILED);
+    SSL_free(evil);
+    SSL_CTX_free(ctx);
+    pair_end(&p);
   }
 }

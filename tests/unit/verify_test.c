@@ -48,10 +48,11 @@ Test(verify, refuses_what_is_neither)
   label[64] = '\0';
   memset(host, 0, sizeof host);
   for (int i = 0; i < 64; i++) memcpy(host + 4 * i, "abc.", 4);
-  static const char *const bad[] = {
-      ".",         "..",       ".example.com", "a..b",         "a b",   "a\nb", "[::1]",
-      "127.1",     "1.2.3",    "256.1.1.1",    "0x7f000001.1", "*.a.b", "a/b",  "a:443",
-      "b\xc3\xbc", "1.2.3.4.", "::g",          "1.2.3.4%eth0", "%eth0"};
+  static const char *const bad[] = {".",        "..",        ".example.com", "a..b",
+                                    "a b",      "a\nb",      "[::1]",        "127.1",
+                                    "1.2.3",    "256.1.1.1", "0x7f000001.1", "*.a.b",
+                                    "a/b",      "a:443",     "a{b",          "b\xc3\xbc",
+                                    "1.2.3.4.", "::g",       "1.2.3.4%eth0", "%eth0"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     cr_expect_eq(kind_of(bad[i]), FOAL__HOST_BAD, "%s", bad[i]);
   cr_expect_eq(kind_of(label), FOAL__HOST_BAD, "a label of 64");
@@ -86,6 +87,12 @@ Test(verify, patterns_are_names_or_one_leading_star)
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     cr_expect_not(foal__pattern_parse(&host, bad[i]), "%s", bad[i]);
   cr_expect_not(foal__pattern_parse(&host, NULL));
+  char text[260] = "*.";
+  for (int i = 0; i < 63; i++) memcpy(text + 2 + 4 * i, "abc.", 4);
+  text[254] = 'a';
+  cr_expect_not(foal__pattern_parse(&host, text), "253 bytes and the star");
+  text[253] = '\0';
+  cr_expect(foal__pattern_parse(&host, text), "253 bytes in all");
 }
 
 /* X509._match_name/exact_case_insensitive, /no_match */
