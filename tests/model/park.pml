@@ -8,7 +8,8 @@
  *
  * Proved: nobody stops while a message, a hold or a piece of work exists; every run ends with
  * all workers stopped, so no wake-up is lost and no count is leaked. All orders are seq_cst in
- * the code, so the interleavings that spin walks are all there are.
+ * the code, so the interleavings that spin walks are all there are; park_tso.pml shows what weaker
+ * ones would do.
  *
  * check:  -DN=2 -DHOPS=2 -DSENDS=1 -DWORK=1
  * check:  -DN=2 -DHOPS=1 -DSENDS=1 -DDRAIN=1

@@ -7,8 +7,12 @@
  * bytes are checked, flood somebody until it is muted, share a val, spawn a mayfly and
  * watch it, arm or cancel a timer, start blocking work. When the time is up nobody
  * begins anything new and the round ends by itself, exactly: then all books must
- * balance. Every fourth round is stopped instead. Exits with 1 and the seed when
+ * balance. Every fourth round is stopped instead. A thread outside sends, too: first
+ * with a hold, then without one, into the end of the round; another one reads the
+ * counters all the time, between the rounds as well. Exits with 1 and the seed when
  * something is wrong. */
+#include "mesh_books.h"
+
 #include "../../runtime/actor.h"
 #include "../../runtime/bufq.h"
 #include "../../runtime/impl/clock.h"
@@ -16,38 +20,23 @@
 #include "../../runtime/timer.h"
 #include "../../runtime/work.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
   NODES = 24,
+  OUTSIDE = NODES, /* the thread that is no worker, as a sender */
+  NOBODY,          /* the first tokens */
+  BURST = 16,
   TOKENS = 40,
   ROUND_MS = 500,
   FLOOD = 60,
-  SHARES = 4,
-  BUF_BYTES_MAX = 9000
+  SHARES = 4
 };
-
-/* ---- the books ---- */
-
-/* clang-format off */
-#define BOOKS(X) \
-  X(tokens_sent) X(tokens_done) X(bufs_sent) X(bufs_done) X(vals_sent) X(vals_done) \
-  X(flies_made) X(flies_ended) X(fly_calls) X(fly_calls_done) X(watches) X(downs) \
-  X(timers_armed) X(timers_rung) X(timers_cancelled) X(works_begun) X(works_done) \
-  X(spoiled) X(disordered) X(early) X(misplaced)
-/* clang-format on */
-#define FIELD_(name) _Atomic(int64_t) name;
-static struct {
-  BOOKS(FIELD_)
-} books;
-
-static void note(_Atomic(int64_t) *book)
-{
-  atomic_fetch_add_explicit(book, 1, memory_order_relaxed);
-}
 
 static _Atomic(uint64_t) over_ns; /* when this round ends */
 static uint64_t round_seed;
@@ -55,33 +44,6 @@ static uint64_t round_seed;
 static bool over(void)
 {
   return foal__clock_ns() > atomic_load_explicit(&over_ns, memory_order_relaxed);
-}
-
-static uint64_t next_random(uint64_t *seed)
-{
-  *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-  return *seed >> 33;
-}
-
-/* ---- bytes that can be checked ---- */
-
-FOAL_TRUSTED static void fill(foal_buf *b, uint64_t seed)
-{
-  size_t len = 1 + seed % BUF_BYTES_MAX;
-  if (len > foal_buf_room(b)) len = foal_buf_room(b);
-  uint8_t *tail = foal_buf_tail(b);
-  for (size_t i = 0; i < len; i++) tail[i] = (uint8_t)(seed + i);
-  foal_buf_extend(b, len);
-}
-
-static void check(const uint8_t *bytes, size_t len)
-{
-  for (size_t i = 1; i < len; i++) {
-    if (bytes[i] == (uint8_t)(bytes[0] + i)) continue;
-    note(&books.spoiled);
-    return;
-  }
-  if (len == 0) note(&books.spoiled);
 }
 
 /* ---- the actors ---- */
@@ -93,7 +55,7 @@ typedef struct node {
   uint64_t seed;
   uint32_t me, worker;
   bool pinned;
-  uint64_t sent[NODES], received[NODES];
+  uint64_t sent[NODES], received[NODES + 1];
   foal_timer timer;
   uint64_t due_ns;
   foal_slot kept;
@@ -105,6 +67,7 @@ FOAL_BEHAVIOUR2(node, token, uint32_t, from, uint64_t, number)
 FOAL_BEHAVIOUR2(node, flood, uint32_t, from, uint64_t, number)
 FOAL_BEHAVIOUR_ISO(node, parcel)
 FOAL_BEHAVIOUR_VAL(node, read)
+FOAL_BEHAVIOUR_ISO(node, straggler)
 FOAL_TIMER(node, ring)
 FOAL_WORK(node, mix)
 FOAL_DOWN(node)
@@ -130,12 +93,12 @@ static void node_on_begin(node *self, uint32_t me, bool pinned)
 
 static uint32_t any_node(node *self)
 {
-  return (uint32_t)(next_random(&self->seed) % NODES);
+  return (uint32_t)(mesh_random(&self->seed) % NODES);
 }
 
 static void look_around(const node *self)
 {
-  if (self->pinned && self->worker != foal_worker()) note(&books.misplaced);
+  if (self->pinned && self->worker != foal_worker()) mesh_note(&mesh_books.misplaced);
 }
 
 /* ---- what a token makes its node do ---- */
@@ -143,14 +106,14 @@ static void look_around(const node *self)
 static void send_parcel(node *self)
 {
   foal_buf *b;
-  uint64_t seed = next_random(&self->seed);
+  uint64_t seed = mesh_random(&self->seed);
   if (!foal_buf_new(&b, seed % BUF_BYTES_MAX)) return;
-  fill(b, seed);
+  mesh_fill(b, seed);
   if (foal_buf_len(b) == 0) {
     foal_buf_drop(&b);
     return;
   }
-  note(&books.bufs_sent);
+  mesh_note(&mesh_books.bufs_sent);
   node_parcel(nodes[any_node(self)], &b);
 }
 
@@ -158,7 +121,7 @@ static void send_flood(node *self)
 {
   uint32_t to = any_node(self);
   for (int i = 0; i < FLOOD; i++) {
-    note(&books.tokens_sent);
+    mesh_note(&mesh_books.tokens_sent);
     node_flood(nodes[to], self->me, self->sent[to]++);
   }
 }
@@ -167,13 +130,13 @@ static void share_notice(node *self)
 {
   foal_buf *b;
   foal_val *v, *copy;
-  uint64_t seed = next_random(&self->seed);
+  uint64_t seed = mesh_random(&self->seed);
   if (!foal_buf_new(&b, BUF_BYTES_MAX)) return;
-  fill(b, seed);
+  mesh_fill(b, seed);
   foal_buf_freeze(&b, &v);
   for (int i = 0; i < SHARES; i++) {
     foal_val_share(v, &copy);
-    note(&books.vals_sent);
+    mesh_note(&mesh_books.vals_sent);
     node_read(nodes[any_node(self)], &copy);
   }
   foal_val_slot_put(&self->notice, &v);
@@ -182,7 +145,7 @@ static void share_notice(node *self)
 static bool spawn_fly(node *self, fly_tag *out) FOAL_TURN;
 static bool spawn_fly(node *self, fly_tag *out)
 {
-  uint64_t kind = next_random(&self->seed);
+  uint64_t kind = mesh_random(&self->seed);
   uint32_t worker = (uint32_t)(kind / 4 % foal_workers());
   switch (kind % 4) {
   case 0:
@@ -200,27 +163,28 @@ static void let_fly(node *self)
   fly_tag f = {0};
   foal_buf *b;
   if (!spawn_fly(self, &f)) return;
-  note(&books.flies_made);
-  note(&books.watches);
+  mesh_note(&mesh_books.flies_made);
+  mesh_note(&mesh_books.watches);
   node_watch(self, f.any);
-  uint64_t calls = next_random(&self->seed) % 6;
+  uint64_t calls = mesh_random(&self->seed) % 6;
   for (uint64_t i = 0; i < calls; i++) {
-    note(&books.fly_calls);
+    mesh_note(&mesh_books.fly_calls);
     fly_call(f);
   }
   if (foal_buf_from(&b, "luggage", 7)) fly_carry(f, &b);
   foal_actor_tell_end(f.any, FOAL_TOLD_TO_END);
-  note(&books.fly_calls); /* too late, unless it ended itself: dropped in any case */
+  mesh_note(
+      &mesh_books.fly_calls); /* too late, unless it ended itself: dropped in any case */
   fly_call(f);
 }
 
 static void set_timer(node *self) FOAL_TURN;
 static void set_timer(node *self)
 {
-  if (foal_timer_cancel(self->timer)) note(&books.timers_cancelled);
-  uint64_t delay_ms = next_random(&self->seed) % 5;
+  if (foal_timer_cancel(self->timer)) mesh_note(&mesh_books.timers_cancelled);
+  uint64_t delay_ms = mesh_random(&self->seed) % 5;
   self->due_ns = foal__clock_ns() + delay_ms * 1000000;
-  note(&books.timers_armed);
+  mesh_note(&mesh_books.timers_armed);
   self->timer = node_ring_after(self, delay_ms);
 }
 
@@ -229,8 +193,8 @@ static void begin_work(node *self)
 {
   foal_buf *b;
   if (!foal_buf_new(&b, 1000)) return;
-  fill(b, next_random(&self->seed));
-  note(&books.works_begun);
+  mesh_fill(b, mesh_random(&self->seed));
+  mesh_note(&mesh_books.works_begun);
   node_mix_start(self, &b);
 }
 
@@ -238,7 +202,7 @@ static void do_something(node *self) FOAL_TURN;
 static void do_something(node *self)
 {
   look_around(self);
-  switch (next_random(&self->seed) % 16) {
+  switch (mesh_random(&self->seed) % 16) {
   case 0:
   case 1:
   case 2:
@@ -270,9 +234,9 @@ static void do_something(node *self)
 
 static void receive(node *self, uint32_t from, uint64_t number)
 {
-  if (self->received[from] != number) note(&books.disordered);
+  if (self->received[from] != number) mesh_note(&mesh_books.disordered);
   self->received[from] = number + 1;
-  note(&books.tokens_done);
+  mesh_note(from == OUTSIDE ? &mesh_books.outside_done : &mesh_books.tokens_done);
 }
 
 static void node_on_flood(node *self, uint32_t from, uint64_t number)
@@ -282,20 +246,20 @@ static void node_on_flood(node *self, uint32_t from, uint64_t number)
 
 static void node_on_token(node *self, uint32_t from, uint64_t number)
 {
-  if (from < NODES) receive(self, from, number);
+  if (from != NOBODY) receive(self, from, number);
   if (over()) return;
   do_something(self);
   uint32_t to = any_node(self);
-  note(&books.tokens_sent);
+  mesh_note(&mesh_books.tokens_sent);
   node_token(nodes[to], self->me, self->sent[to]++);
 }
 
 static void node_on_parcel(node *self, foal_buf **b)
 {
   look_around(self);
-  check(foal_buf_data(*b), foal_buf_len(*b));
-  uint64_t choice = next_random(&self->seed) % 8;
-  note(&books.bufs_done);
+  mesh_check(foal_buf_data(*b), foal_buf_len(*b));
+  uint64_t choice = mesh_random(&self->seed) % 8;
+  mesh_note(&mesh_books.bufs_done);
   if (choice == 0) {
     foal_slot_put(&self->kept, b); /* what was there is dropped */
     return;
@@ -306,42 +270,49 @@ static void node_on_parcel(node *self, foal_buf **b)
   }
   uint8_t *bytes = foal_buf_bytes(*b);
   for (size_t i = 0; i < foal_buf_len(*b); i++) bytes[i]++;
-  note(&books.bufs_sent);
+  mesh_note(&mesh_books.bufs_sent);
   node_parcel(nodes[any_node(self)], b);
 }
 
 static void node_on_read(node *self, foal_val **v)
 {
-  check(foal_val_data(*v), foal_val_len(*v));
-  note(&books.vals_done);
+  mesh_check(foal_val_data(*v), foal_val_len(*v));
+  mesh_note(&mesh_books.vals_done);
   foal_val_slot_put(&self->notice, v);
+}
+
+static void node_on_straggler(node *self, foal_buf **b)
+{
+  (void)self;
+  mesh_check(foal_buf_data(*b), foal_buf_len(*b));
+  foal_buf_drop(b);
 }
 
 static void node_on_ring(node *self)
 {
-  note(&books.timers_rung);
-  if (foal__clock_ns() < self->due_ns) note(&books.early);
+  mesh_note(&mesh_books.timers_rung);
+  if (foal__clock_ns() < self->due_ns) mesh_note(&mesh_books.early);
 }
 
 static void node_work_mix(foal_buf **b)
 {
-  if (foal_worker() != UINT32_MAX) note(&books.misplaced);
-  check(foal_buf_data(*b), foal_buf_len(*b));
+  if (foal_worker() != UINT32_MAX) mesh_note(&mesh_books.misplaced);
+  mesh_check(foal_buf_data(*b), foal_buf_len(*b));
   uint8_t *bytes = foal_buf_bytes(*b);
   for (size_t i = 0; i < foal_buf_len(*b); i++) bytes[i] = (uint8_t)(bytes[i] + 17);
 }
 
 static void node_on_mix(node *self, foal_buf **b)
 {
-  check(foal_buf_data(*b), foal_buf_len(*b));
-  note(&books.works_done);
+  mesh_check(foal_buf_data(*b), foal_buf_len(*b));
+  mesh_note(&mesh_books.works_done);
   foal_slot_put(&self->kept, b);
 }
 
 static void node_on_down(node *self, foal_tag who, foal_err why)
 {
   (void)self, (void)who, (void)why;
-  note(&books.downs);
+  mesh_note(&mesh_books.downs);
 }
 
 static void node_on_end(node *self)
@@ -352,7 +323,7 @@ static void node_on_end(node *self)
 
 static void fly_on_call(fly *self)
 {
-  note(&books.fly_calls_done);
+  mesh_note(&mesh_books.fly_calls_done);
   (void)fly_sleep_after(self, 1000); /* ends with it */
   if (++self->calls == 4) foal_actor_end(FOAL_ENDED);
 }
@@ -365,13 +336,67 @@ static void fly_on_carry(fly *self, foal_buf **b)
 static void fly_on_sleep(fly *self)
 {
   (void)self;
-  note(&books.misplaced); /* it was ended long ago */
+  mesh_note(&mesh_books.misplaced); /* it was ended long ago */
 }
 
 static void fly_on_end(fly *self)
 {
   foal_slot_clear(&self->luggage);
-  note(&books.flies_ended);
+  mesh_note(&mesh_books.flies_ended);
+}
+
+/* ---- threads that are no workers ---- */
+
+static _Atomic(bool) round_ended, all_ended;
+
+static void wait_a_moment(void)
+{
+  nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* From here the end of the round may come at any moment, and everything is dropped. */
+static void straggle(uint64_t *seed)
+{
+  while (!atomic_load_explicit(&round_ended, memory_order_relaxed)) {
+    foal_buf *b;
+    uint64_t draw = mesh_random(seed);
+    if (!foal_buf_new(&b, draw % BUF_BYTES_MAX + 1)) continue;
+    mesh_fill(b, draw);
+    mesh_note(&mesh_books.stragglers);
+    node_straggler(nodes[draw % NODES], &b);
+    if (draw % 8 == 0) wait_a_moment();
+  }
+}
+
+static void *send_from_outside(void *unused)
+{
+  uint64_t seed = round_seed + OUTSIDE, sent[NODES] = {0};
+  while (!over() && !atomic_load_explicit(&round_ended, memory_order_relaxed)) {
+    for (int i = 0; i < BURST; i++) {
+      uint32_t to = (uint32_t)(mesh_random(&seed) % NODES);
+      mesh_note(&mesh_books.outside_sent);
+      node_flood(nodes[to], OUTSIDE, sent[to]++);
+    }
+    while (atomic_load_explicit(&mesh_books.outside_done, memory_order_relaxed) !=
+               atomic_load_explicit(&mesh_books.outside_sent, memory_order_relaxed) &&
+           !atomic_load_explicit(&round_ended, memory_order_relaxed)) {
+      wait_a_moment();
+    }
+  }
+  foal_release();
+  straggle(&seed);
+  return unused;
+}
+
+static void *look_on(void *unused)
+{
+  foal_counters c;
+  while (!atomic_load_explicit(&all_ended, memory_order_relaxed)) {
+    foal_counters_read(&c);
+    if (c.messages_lost != 0) mesh_note(&mesh_books.spoiled);
+    wait_a_moment();
+  }
+  return unused;
 }
 
 /* ---- one that stops everything ---- */
@@ -397,42 +422,6 @@ static void stopper_on_stop(stopper *self)
 
 /* ---- rounds ---- */
 
-static int complain(const char *what)
-{
-  fprintf(stderr, "mesh: %s\n", what);
-  return 1;
-}
-
-static int balance(const foal_counters *c, bool stopped)
-{
-  int wrong = 0;
-  if (books.spoiled != 0) wrong += complain("bytes were spoiled");
-  if (books.disordered != 0) wrong += complain("messages of one pair came out of order");
-  if (books.early != 0) wrong += complain("a timer was early");
-  if (books.misplaced != 0) wrong += complain("something ran where or when it must not");
-  if (c->actors_live != 0) wrong += complain("actors are left");
-  if (c->bufs_live != 0) wrong += complain("buffers are left");
-  if (c->timers_live != 0) wrong += complain("timers are left");
-  if (c->works_live != 0) wrong += complain("work is left");
-  if (c->messages_lost != 0) wrong += complain("messages were lost");
-  if (books.flies_made != books.flies_ended) wrong += complain("mayflies are missing");
-  if (stopped) return wrong;
-  if (books.tokens_sent != books.tokens_done) wrong += complain("tokens are missing");
-  if (books.bufs_sent != books.bufs_done) wrong += complain("parcels are missing");
-  if (books.vals_sent != books.vals_done) wrong += complain("vals are missing");
-  if (books.watches != books.downs) wrong += complain("downs are missing");
-  if (books.works_begun != books.works_done) wrong += complain("work is missing");
-  if (books.timers_armed != books.timers_rung + books.timers_cancelled) {
-    wrong += complain("timers are missing");
-  }
-  /* The rest of the dropped ones are ends and luggage, two for each mayfly at most. */
-  int64_t lost = books.fly_calls - books.fly_calls_done;
-  if (lost > c->messages_dropped || c->messages_dropped > lost + 2 * books.flies_made) {
-    wrong += complain("calls of mayflies are missing");
-  }
-  return wrong;
-}
-
 static bool set_up(const foal_options *options, bool stopped)
 {
   if (foal_start(options) != FOAL_OK) return false;
@@ -445,7 +434,7 @@ static bool set_up(const foal_options *options, bool stopped)
     node_begin(nodes[i], i, pinned);
   }
   for (uint32_t i = 0; i < TOKENS; i++) {
-    node_token(nodes[i % NODES], NODES, 0);
+    node_token(nodes[i % NODES], NOBODY, 0);
   }
   stopper_tag s;
   if (!stopped) return true;
@@ -456,7 +445,7 @@ static bool set_up(const foal_options *options, bool stopped)
 
 static int run_round(uint32_t round)
 {
-  static const uint32_t workers[] = {4, 2, 3, 1}, mailboxes[] = {16, 1000, 64};
+  static const uint32_t workers[] = {4, 2, 3, 1}, mailboxes[] = {2, 1000, 16};
   foal_options options = {.workers = workers[round % 4],
                           .mailbox_messages = mailboxes[round % 3],
                           .batch_messages = round % 5 == 1 ? 1 : 0,
@@ -464,17 +453,23 @@ static int run_round(uint32_t round)
                           .keep_signals = true};
   bool stopped = round % 4 == 2;
   foal_counters c;
-  memset(&books, 0, sizeof books);
+  memset(&mesh_books, 0, sizeof mesh_books);
   over_ns = foal__clock_ns() + ROUND_MS * UINT64_C(1000000);
-  if (!set_up(&options, stopped)) return complain("cannot start");
+  if (!set_up(&options, stopped)) return mesh_complain("cannot start");
+  pthread_t outside;
+  foal_hold();
+  round_ended = false;
+  if (pthread_create(&outside, NULL, send_from_outside, NULL) != 0) return 1;
   int status = foal_run();
+  round_ended = true;
+  pthread_join(outside, NULL);
   foal_counters_read(&c);
   printf(
       "round %u: %lld behaviours, %lld across, %lld moves, %lld mutes, %lld mayflies\n",
       round, (long long)c.messages, (long long)c.messages_remote,
-      (long long)c.actors_moved, (long long)c.mutes, (long long)books.flies_made);
-  if (status != (stopped ? 3 : 0)) return complain("the status is wrong");
-  return balance(&c, stopped);
+      (long long)c.actors_moved, (long long)c.mutes, (long long)mesh_books.flies_made);
+  if (status != (stopped ? 3 : 0)) return mesh_complain("the status is wrong");
+  return mesh_balance(&c, stopped);
 }
 
 static uint64_t number(int argc, char **argv, int index, const char *name,
@@ -489,12 +484,17 @@ int main(int argc, char **argv)
   uint64_t seconds = number(argc, argv, 1, "FOAL_STRESS_SECONDS", 5);
   uint64_t seed = number(argc, argv, 2, "FOAL_STRESS_SEED", foal__clock_ns());
   uint64_t until_ns = foal__clock_ns() + seconds * UINT64_C(1000000000);
+  pthread_t onlooker;
+  int wrong = 0;
   printf("seed %llu\n", (unsigned long long)seed);
-  for (uint32_t round = 0; round == 0 || foal__clock_ns() < until_ns; round++) {
+  if (pthread_create(&onlooker, NULL, look_on, NULL) != 0) return 1;
+  for (uint32_t round = 0; wrong == 0; round++) {
+    if (round > 0 && foal__clock_ns() >= until_ns) break;
     round_seed = seed + round * UINT64_C(1000003);
-    int wrong = run_round(round);
+    wrong = run_round(round);
     fflush(stdout);
-    if (wrong > 0) return 1;
   }
-  return 0;
+  all_ended = true;
+  pthread_join(onlooker, NULL);
+  return wrong > 0;
 }
