@@ -1,21 +1,20 @@
 /* drain.c - a graceful end: everybody who asked is told, then the clock runs.
  *
  * The behaviours that mean "finish" are few (one per library actor type), so a slot
- * remembers only a number. The table grows by compare-and-swap and never shrinks. */
+ * remembers only a number. The table belongs to the runtime, grows by compare-and-swap and
+ * never shrinks. */
 #include "impl/assert.h"
 #include "impl/lifetime.h"
 #include "impl/mailbox.h"
 #include "impl/pool.h"
 
-static _Atomic(const foal_behaviour *) behaviours[FOAL__DRAINS_MAX];
-
 static uint8_t number_of(const foal_behaviour *drain)
 {
   for (uint8_t i = 0; i < FOAL__DRAINS_MAX; i++) {
-    const foal_behaviour *there = foal__load(&behaviours[i], acquire);
+    const foal_behaviour *there = foal__load(&foal__rt.drains[i], acquire);
     if (there == NULL) {
       /* Acq_rel: whoever sees the entry sees the table up to it. */
-      if (foal__cas_strong(&behaviours[i], &there, drain, acq_rel))
+      if (foal__cas_strong(&foal__rt.drains[i], &there, drain, acq_rel))
         return (uint8_t)(i + 1);
     }
     if (there == drain) return (uint8_t)(i + 1);
@@ -27,7 +26,7 @@ static uint8_t number_of(const foal_behaviour *drain)
 static void tell(foal_actor *x)
 {
   if (x->type == NULL || x->drain == 0) return;
-  const foal_behaviour *drain = foal__load(&behaviours[x->drain - 1], acquire);
+  const foal_behaviour *drain = foal__load(&foal__rt.drains[x->drain - 1], acquire);
   x->drain = 0;
   void *args = foal__message(drain);
   if (args != NULL) foal__post_control((foal_tag){x, x->generation}, args);

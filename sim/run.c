@@ -31,6 +31,7 @@ static const foal_scenario *scenario;
 static foal__sim_result *result;
 static void (*on_failure)(const foal__sim_result *result);
 static bool signalled;
+static int status;
 static struct {
   const char *name;
   uint64_t times;
@@ -115,6 +116,11 @@ uint64_t foal__sim_marks(const char *name)
     if (strcmp(marks[i].name, name) == 0) return marks[i].times;
   }
   return 0;
+}
+
+int foal_sim_status(void)
+{
+  return status;
 }
 
 uint64_t foal_sim_now_ms(void)
@@ -246,7 +252,7 @@ static void play(void)
   if (err != FOAL_OK) foal__sim_fail("foal_start: %s", foal_err_text(err));
   foal__sim_probes_begin();
   if (!scenario->start()) foal_stop(0);
-  (void)foal_run();
+  status = foal_run();
   join_guests();
   foal__sim_audit_end();
   if (scenario->check != NULL) scenario->check();

@@ -84,6 +84,11 @@ FOAL_API bool foal_sim_chance(const char *place);
  *  runs      anywhere in a run */
 FOAL_API bool foal_sim_calm(void);
 
+/** What foal_run returned; not 0 when the program was stopped for a reason, as when a worker
+ * could not start.
+ *  runs      in `check` */
+FOAL_API int foal_sim_status(void);
+
 /** Milliseconds of simulated time since the machine was started, a while before the run.
  *  runs      anywhere in a run */
 FOAL_API uint64_t foal_sim_now_ms(void);

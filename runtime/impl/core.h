@@ -187,6 +187,7 @@ typedef struct foal__runtime {
   alignas(128) _Atomic(int) stopping;
   _Atomic(int) draining;
   _Atomic(int) status;
+  _Atomic(const foal_behaviour *) drains[FOAL__DRAINS_MAX]; /* see drain.c */
 } foal__runtime;
 
 extern foal__runtime foal__rt;

@@ -100,7 +100,7 @@ static void work_check(void)
   FOAL_SIM_CHECK(works.came <= works.begun);
   foal_counters c;
   foal_counters_read(&c);
-  if (c.messages_lost > 0) return;
+  if (c.messages_lost > 0 || foal_sim_status() != 0) return;
   FOAL_SIM_CHECK(works.begun == works.came + works.lost);
 }
 

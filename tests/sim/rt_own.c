@@ -175,7 +175,7 @@ static void own_check(void)
   if (c.messages_dropped > 0) foal_sim_mark("own_dropped");
   if (own.delivered == own.packed && own.packed > 3) foal_sim_mark("own_all_came");
   if (own.ends > 0) foal_sim_mark("own_ended");
-  if (own.ends > 0 || c.messages_lost > 0) return;
+  if (own.ends > 0 || c.messages_lost > 0 || foal_sim_status() != 0) return;
   FOAL_SIM_CHECK(own.notices_read == own.notices_sent);
   FOAL_SIM_CHECK(c.messages_dropped == 0);
 }
