@@ -18,7 +18,13 @@
 
 #include <string.h>
 
-enum { SLOTS_PER_STEP = 128, POOLS_EVERY = 16, WALK_MAX = 1 << 22, DEPTH_MAX = 0xffff };
+enum {
+  SLOTS_PER_STEP = 128,
+  SPACING = 4, /* looking costs about a fifth of what is looked at */
+  POOLS_EVERY = 16,
+  WALK_MAX = 1 << 22,
+  DEPTH_MAX = 0xffff,
+};
 
 static const char *const place_names[] = {"no list", "`ready`", "`fresh`", "`arrived`",
                                           "`waiters`"};
@@ -422,7 +428,8 @@ void foal__sim_audit_now(void)
 {
   if (foal__rt.worker == NULL || !foal__rt.started || foal__sim_midway() > 0) return;
   audit();
-  sum.next_step = foal__sim_steps() + sum.slots / SLOTS_PER_STEP + sum.used;
+  sum.next_step =
+      foal__sim_steps() + SPACING * ((uint64_t)sum.slots / SLOTS_PER_STEP + sum.used);
   if (sum.passes % POOLS_EVERY == 0) foal__sim_audit_pools();
 }
 

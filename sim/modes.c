@@ -140,9 +140,47 @@ bool foal__sim_mode_check(foal__sim_farm *farm)
 
 /* ---- speed ---- */
 
+static void tell_speed(const char *name, const foal__sim_sum *sum)
+{
+  char text[4][16];
+  double cpu_s = sum->cpu_s > 1e-6 ? sum->cpu_s : 1e-6;
+  printf("%-20s %8llu %12s %12s %12s %12s\n", name, (unsigned long long)sum->runs,
+         foal__sim_short((double)sum->runs / cpu_s, text[0]),
+         foal__sim_short((double)sum->steps / cpu_s, text[1]),
+         foal__sim_short((double)sum->bytes / cpu_s, text[2]),
+         foal__sim_short((double)sum->connections / cpu_s, text[3]));
+  (void)fflush(stdout);
+}
+
+/* Scenarios whose names begin alike are measured together, too. */
+enum { GROUPS_MAX = 16 };
+typedef struct group {
+  char name[FOAL__SIM_WORD_BYTES];
+  uint32_t members;
+  foal__sim_sum sum;
+} group;
+
+static void add_to_group(group groups[GROUPS_MAX], const char *name,
+                         const foal__sim_sum *sum)
+{
+  const char *end = strchr(name, '_');
+  char key[FOAL__SIM_WORD_BYTES];
+  (void)snprintf(key, sizeof key, "%.*s_*", end != NULL ? (int)(end - name) : 0, name);
+  for (int i = 0; end != NULL && i < GROUPS_MAX; i++) {
+    group *g = &groups[i];
+    if (g->members > 0 && strcmp(g->name, key) != 0) continue;
+    (void)snprintf(g->name, sizeof g->name, "%s", key);
+    g->members++;
+    foal__sim_sum_add(&g->sum, sum);
+    return;
+  }
+}
+
 bool foal__sim_mode_bench(foal__sim_farm *farm)
 {
   const foal__sim_options *o = farm->options;
+  static group groups[GROUPS_MAX];
+  foal__sim_sum all = {.runs = 0};
   bool good = true;
   farm->units_all += o->scenarios * o->seeds;
   printf("%-20s %8s %12s %12s %12s %12s\n", "per CPU second:", "runs of", "runs", "steps",
@@ -150,18 +188,17 @@ bool foal__sim_mode_bench(foal__sim_farm *farm)
   for (size_t i = 0; i < o->scenarios && go_on(farm, good); i++) {
     foal__sim_plan plan = foal__sim_seeds_of(o, o->scenario[i]);
     foal__sim_sum sum;
-    char text[4][16];
     foal__sim_farm_run(farm, &plan, &sum);
     finish(farm, &plan, &sum);
-    double cpu_s = sum.cpu_s > 1e-6 ? sum.cpu_s : 1e-6;
-    printf("%-20s %8llu %12s %12s %12s %12s\n", plan.name, (unsigned long long)sum.runs,
-           foal__sim_short((double)sum.runs / cpu_s, text[0]),
-           foal__sim_short((double)sum.steps / cpu_s, text[1]),
-           foal__sim_short((double)sum.bytes / cpu_s, text[2]),
-           foal__sim_short((double)sum.connections / cpu_s, text[3]));
-    fflush(stdout);
+    tell_speed(plan.name, &sum);
+    add_to_group(groups, plan.name, &sum);
+    foal__sim_sum_add(&all, &sum);
     good = sum.failed == 0 && good;
   }
+  for (int i = 0; i < GROUPS_MAX; i++) {
+    if (groups[i].members > 1) tell_speed(groups[i].name, &groups[i].sum);
+  }
+  tell_speed("all", &all);
   return good;
 }
 

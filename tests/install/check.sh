@@ -1,5 +1,6 @@
 #!/bin/sh
-# check.sh BUILD CC prefix|pkgconfig_shared|pkgconfig_static|package_shared|package_static
+# check.sh BUILD CC prefix|pkgconfig_shared|pkgconfig_static|package_shared|package_static|
+#   package_sim
 #
 # prefix installs the build into BUILD/tests/install/prefix; the others build outside/ against
 # that prefix, run it, and look whether it was linked the way it should be.
@@ -52,6 +53,12 @@ pkgconfig_static)
   # shellcheck disable=SC2046,SC2086
   "$cc" -std=c11 -o "$work/outside" "$here/outside/main.c" $(pkg-config --cflags foal) $libs
   examine "$work/outside" static
+  ;;
+package_sim)
+  cmake -S "$here/outside" -B "$work" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
+    -DOUTSIDE_SIM=ON > "$work/log" 2>&1 || { cat "$work/log"; fail "configure"; }
+  cmake --build "$work" >> "$work/log" 2>&1 || { cat "$work/log"; fail "build"; }
+  "$work/outside_sim" --seeds 200 --check-replay --quiet || fail "the scenario failed"
   ;;
 package_*)
   static=OFF
