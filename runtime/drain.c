@@ -1,8 +1,8 @@
 /* drain.c - a graceful end: everybody who asked is told, then the clock runs.
  *
  * The behaviours that mean "finish" are few (one per library actor type), so a slot
- * remembers only a number. The table belongs to the runtime, grows by compare-and-swap and
- * never shrinks. */
+ * remembers only a number. The table belongs to the runtime, grows by compare-and-swap
+ * and never shrinks. */
 #include "impl/assert.h"
 #include "impl/lifetime.h"
 #include "impl/mailbox.h"

@@ -1,4 +1,4 @@
-/* sim.c - a scenario outside Foal: it has only the installed headers and the simulator. */
+/* sim.c - a scenario outside Foal: it has only the installed headers and library. */
 #include <foal.h>
 
 #include <sim/sim.h>
