@@ -2,9 +2,9 @@
  *
  * The one file of sim/ that knows OpenSSL. A replaced RAND_METHOD is asked for every
  * random byte libcrypto and libssl use (RAND_set_rand_method(3); deprecated, but the
- * only way that needs no provider). Outside a run the bytes come from a stream of its
- * own that begins anew whenever somebody asks: what is made between runs, a certificate
- * for all of them, is the same in every process. */
+ * only way that needs no provider). Nobody may ask before the draws have begun: they
+ * begin with each run, and once more, with a fixed seed, before a scenario prepares. So
+ * what it makes there, a certificate for all runs, is the same in every process. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "impl/draw.h"

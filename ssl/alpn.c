@@ -1,15 +1,16 @@
-/* alpn.c - application protocols: the codec, the matcher, and OpenSSL's two call-backs.
+/* alpn.c - application protocols: the codec, the matcher, what servers choose and what
+ * clients accept.
  *
- * The call-backs run inside a handshake. They look into frozen contexts and into the
- * bytes that OpenSSL shows them; no user code runs. The name given back to OpenSSL lies
- * in the client's own list, which outlives the use that OpenSSL makes of it.           */
+ * Choosing and accepting happen inside a handshake. They look into frozen contexts and
+ * into the bytes that OpenSSL shows them; no user code runs. The name given back to
+ * OpenSSL lies in the client's own list, which outlives the use that OpenSSL makes of
+ * it.                                                                                  */
 #include "impl/alpn.h"
 
 #include "impl/check.h"
 #include "impl/ctx.h"
 #include "impl/session.h"
 
-#include <openssl/tls1.h>
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 255 };
@@ -126,21 +127,21 @@ static int on_select(SSL *tls, const unsigned char **out, unsigned char *out_len
   return SSL_TLSEXT_ERR_OK;
 }
 
-/* OpenSSL does not ask on_select when the client offers nothing. */
-static int on_client_hello(SSL *tls, int *alert, void *arg)
-{
-  const unsigned char *data;
-  size_t len;
-  (void)arg;
-  if (SSL_client_hello_get0_ext(tls, TLSEXT_TYPE_application_layer_protocol_negotiation,
-                                &data, &len) == 1)
-    return SSL_CLIENT_HELLO_SUCCESS;
-  *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-  return SSL_CLIENT_HELLO_ERROR;
-}
-
 void foal__alpn_install(foal_ssl_ctx *ctx)
 {
   SSL_CTX_set_alpn_select_cb(ctx->tls, on_select, ctx);
-  if (ctx->alpn_required) SSL_CTX_set_client_hello_cb(ctx->tls, on_client_hello, ctx);
+}
+
+bool foal__alpn_accept(foal_ssl *s, const SSL *tls)
+{
+  const unsigned char *name;
+  unsigned len;
+  const foal__alpn *offered = &s->ctx->alpn_client;
+  SSL_get0_alpn_selected(tls, &name, &len);
+  s->alpn = len > 0 ? foal__alpn_text(offered, name, len) : NULL;
+  bool foreign = len > 0 && s->alpn == NULL;
+  bool missing = len == 0 && offered->count > 0 && s->ctx->alpn_required;
+  if (foreign || missing)
+    s->stop = foreign ? FOAL__STOP_ALPN_FOREIGN : FOAL__STOP_ALPN_MISSING;
+  return !foreign && !missing;
 }

@@ -45,8 +45,9 @@ static const long modes = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRI
                           SSL_MODE_AUTO_RETRY;
 
 /* The session secrets never go through a cache: resumption is by tickets alone. */
-static bool set_defaults(SSL_CTX *tls)
+static bool set_defaults(foal_ssl_ctx *ctx)
 {
+  SSL_CTX *tls = ctx->tls;
   SSL_CTX_set_options(tls, options);
   SSL_CTX_set_mode(tls, modes);
   SSL_CTX_set_security_level(tls, SECURITY_LEVEL);
@@ -59,7 +60,7 @@ static bool set_defaults(SSL_CTX *tls)
          SSL_CTX_set_max_proto_version(tls, TLS1_3_VERSION) == 1 &&
          SSL_CTX_set_cipher_list(tls, CIPHERS) == 1 &&
          SSL_CTX_set_ciphersuites(tls, SUITES) == 1 &&
-         foal__ctx_set_groups(tls, GROUPS) && SSL_CTX_set_max_early_data(tls, 0) == 1;
+         foal__ctx_set_groups(ctx, GROUPS) && SSL_CTX_set_max_early_data(tls, 0) == 1;
 }
 
 static void destroy(foal_ssl_ctx *ctx)
@@ -71,6 +72,7 @@ static void destroy(foal_ssl_ctx *ctx)
   foal__sni_clear(ctx);
   foal__ticket_clear(ctx);
   sk_X509_NAME_pop_free(ctx->client_cas, X509_NAME_free);
+  OPENSSL_free(ctx->groups);
   OPENSSL_free(ctx->self_signed_pem);
   if (ctx->keylog_fd >= 0) (void)close(ctx->keylog_fd);
   OPENSSL_free(ctx);
@@ -95,7 +97,7 @@ foal_ssl_ctx *foal_ssl_ctx_new(void)
   ctx->rekey_records = REKEY_RECORDS;
   ctx->lock = CRYPTO_THREAD_lock_new();
   ctx->tls = SSL_CTX_new(TLS_method());
-  if (ctx->lock == NULL || ctx->tls == NULL || !set_defaults(ctx->tls)) {
+  if (ctx->lock == NULL || ctx->tls == NULL || !set_defaults(ctx)) {
     destroy(ctx);
     return NULL;
   }
@@ -138,7 +140,7 @@ static foal_err freeze(foal_ssl_ctx *ctx)
     err = FOAL_NO_MEMORY;
   if (err != FOAL_OK) return foal__ctx_fail(ctx, err, "the context cannot be frozen");
   foal__alpn_install(ctx);
-  foal__sni_install(ctx);
+  foal__hello_install(ctx);
   foal__session_install(ctx);
   ctx->frozen = true;
   return FOAL_OK;

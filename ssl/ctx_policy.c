@@ -73,11 +73,12 @@ foal_err foal_ssl_ctx_suites(foal_ssl_ctx *ctx, const char *list)
 }
 
 /* OpenSSL's macro takes the text as one it might change, so it gets a copy. */
-bool foal__ctx_set_groups(SSL_CTX *tls, const char *list)
+bool foal__ctx_set_groups(foal_ssl_ctx *ctx, const char *list)
 {
-  char *copy = OPENSSL_strdup(list);
-  bool ok = copy != NULL && SSL_CTX_set1_groups_list(tls, copy) == 1;
-  OPENSSL_free(copy);
+  char *copy = OPENSSL_strdup(list), *old = ctx->groups;
+  bool ok = copy != NULL && SSL_CTX_set1_groups_list(ctx->tls, copy) == 1;
+  if (ok) ctx->groups = copy;
+  OPENSSL_free(ok ? old : copy);
   return ok;
 }
 
@@ -85,7 +86,7 @@ foal_err foal_ssl_ctx_groups(foal_ssl_ctx *ctx, const char *list)
 {
   foal_err err = foal__ctx_open(ctx);
   if (err != FOAL_OK) return err;
-  if (list == NULL || list[0] == '\0' || !foal__ctx_set_groups(ctx->tls, list))
+  if (list == NULL || list[0] == '\0' || !foal__ctx_set_groups(ctx, list))
     return foal__ctx_fail(ctx, FOAL_BAD_CIPHERS, "no usable groups in \"%.200s\"",
                           list == NULL ? "" : list);
   return FOAL_OK;

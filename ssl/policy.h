@@ -89,7 +89,8 @@ FOAL_API foal_err foal_ssl_ctx_alpn_server(foal_ssl_ctx *ctx, const char *const 
 FOAL_API foal_err foal_ssl_ctx_alpn_client(foal_ssl_ctx *ctx, const char *const *names,
                                            size_t count) FOAL_MUST;
 
-/** Whether a peer that does not take part in ALPN is refused. Off unless set.
+/** Whether a peer that does not take part in ALPN is refused, with the alert
+ *  no_application_protocol. Off unless set.
  *  ctx    borrowed, unfrozen
  *  on     true: refused
  *  runs   anywhere
@@ -97,14 +98,17 @@ FOAL_API foal_err foal_ssl_ctx_alpn_client(foal_ssl_ctx *ctx, const char *const 
 FOAL_API foal_err foal_ssl_ctx_alpn_required(foal_ssl_ctx *ctx, bool on) FOAL_MUST;
 
 /** Serves a name with another context: its certificates, trust, client-certificate rule,
- *  ciphers and, when it has a list, its ALPN. Versions and limits stay those of this one.
- *  When contexts under one map differ in what they want from clients, none gives tickets.
+ *  ciphers, suites, groups and, when it has a list, its ALPN; ALPN is required when
+ *  either requires it. Versions, tickets and limits stay those of this one. A session is
+ *  resumed only under the name that it was made for. When contexts under one map differ
+ *  in what they want from clients, none gives tickets.
  *  ctx    borrowed, unfrozen
  *  name   borrowed text: "www.example.com", or "*.example.com" for one label of any text
  *  other  val, shared; frozen by this
  *  runs   anywhere
  *  fails  FOAL_FROZEN, FOAL_BAD_NAME, FOAL_BAD_ARGUMENT (no certificate, or ctx itself),
- *         FOAL_FULL, FOAL_NO_MEMORY */
+ *         FOAL_FULL, FOAL_NO_MEMORY
+ *  source RFC 6066 3 */
 FOAL_API foal_err foal_ssl_ctx_sni(foal_ssl_ctx *ctx, const char *name,
                                    const foal_ssl_ctx *other) FOAL_MUST;
 
@@ -138,7 +142,8 @@ FOAL_API foal_err foal_ssl_ctx_ticket_keys(foal_ssl_ctx *ctx, const foal_ticket_
                                            size_t count) FOAL_MUST;
 
 /** Appends the secrets of every session to a file, for protocol analysers. Whoever can
- *  read it can read everything: never in production.
+ *  read it can read everything: never in production. Where a name leads to another
+ *  context (foal_ssl_ctx_sni), nothing is written unless that one has a key log, too.
  *  ctx    borrowed, unfrozen
  *  path   borrowed text; made with mode 0600
  *  runs   anywhere

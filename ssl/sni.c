@@ -1,14 +1,13 @@
-/* sni.c - which certificate a name gets: the map, the policy, OpenSSL's call-back.
+/* sni.c - which context a name gets: the map and the policy.
  *
  * The map is sorted by name while it is filled; a look-up is one binary search for the
- * name and one for its wildcard. The call-back runs inside a handshake and looks into
- * frozen contexts only.
+ * name and one for its wildcard.
  * A ticket proves who the client was under one context. Where contexts under one map want
- * different things from clients, a ticket of the lax one could enter the strict one, so
- * there are no tickets at all (foal__sni_mixed).                                       */
+ * different things from clients, a ticket of the lax one must not enter the strict one.
+ * The session id context sees to that (hello.c); that there are no tickets at all under
+ * such a map (foal__sni_mixed) is a second bolt.                                       */
 #include "impl/check.h"
 #include "impl/ctx.h"
-#include "impl/osslerr.h"
 
 #include <string.h>
 
@@ -146,28 +145,10 @@ static bool rejects(const foal_ssl_ctx *ctx)
   return ctx->sni_unknown == FOAL_SNI_UNKNOWN_REJECT;
 }
 
-static int on_server_name(SSL *tls, int *alert, void *arg)
+const foal_ssl_ctx *foal__sni_choose(const foal_ssl_ctx *ctx, const char *name)
 {
-  const foal_ssl_ctx *ctx = (const foal_ssl_ctx *)arg;
-  const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
-  if (name == NULL || !SSL_is_server(tls)) return SSL_TLSEXT_ERR_NOACK;
-  if (ctx->sni_count == 0 && !rejects(ctx)) return SSL_TLSEXT_ERR_OK;
+  bool reject = rejects(ctx);
+  if (name[0] == '\0' || (ctx->sni_count == 0 && !reject)) return ctx;
   const foal_ssl_ctx *other = foal__sni_find(ctx, name);
-  if (other == NULL && rejects(ctx)) {
-    *alert = SSL_AD_UNRECOGNIZED_NAME;
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
-  }
-  if (other == NULL || other == ctx) return SSL_TLSEXT_ERR_OK;
-  if (SSL_set_SSL_CTX(tls, other->tls) == NULL) {
-    *alert = SSL_AD_INTERNAL_ERROR;
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
-  }
-  foal__ctx_apply_client_cert(other, tls);
-  return SSL_TLSEXT_ERR_OK;
-}
-
-void foal__sni_install(foal_ssl_ctx *ctx)
-{
-  SSL_CTX_set_tlsext_servername_callback(ctx->tls, on_server_name);
-  SSL_CTX_set_tlsext_servername_arg(ctx->tls, ctx);
+  return other != NULL || reject ? other : ctx;
 }

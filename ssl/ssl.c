@@ -153,28 +153,6 @@ foal_ssl *foal_ssl_client_resume(const foal_ssl_ctx *ctx, const char *text,
   return s;
 }
 
-/* The agreed protocol must be one that was offered; OpenSSL does not look. */
-static bool accept_alpn(foal_ssl *s)
-{
-  const unsigned char *name;
-  unsigned len;
-  const foal__alpn *offered = &s->ctx->alpn_client;
-  if (s->server) return true;
-  SSL_get0_alpn_selected(s->tls, &name, &len);
-  if (len > 0) s->alpn = foal__alpn_text(offered, name, len);
-  if (len > 0 && s->alpn == NULL) {
-    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_FAILED,
-                   "the server chose an ALPN name not offered");
-    return false;
-  }
-  if (len == 0 && offered->count > 0 && s->ctx->alpn_required) {
-    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_FAILED,
-                   "the server takes no part in ALPN");
-    return false;
-  }
-  return true;
-}
-
 /* OpenSSL has checked already, except what a resumed session brings along from a time
  * with other rules. */
 static bool accept_peer(foal_ssl *s)
@@ -192,7 +170,7 @@ static bool accept_peer(foal_ssl *s)
 
 static void become_ready(foal_ssl *s)
 {
-  if (!accept_peer(s) || !accept_alpn(s)) return;
+  if (!accept_peer(s)) return;
   s->status = FOAL_SSL_READY;
   s->quiet_bytes = 0;
   s->key_updates = 0;
@@ -245,6 +223,9 @@ foal_err foal_ssl_receive_end(foal_ssl *s)
 
 bool foal__ssl_rekey(foal_ssl *s, bool ask_peer)
 {
+  /* A side that waits would pile up more of them than the peer bears: reading, OpenSSL
+   * puts each one in front of the data that waits. */
+  if (s->keys_new && !ask_peer) return true;
   foal__ossl_clear();
   int kind = ask_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
   /* OpenSSL refuses a second one while one is due; one is enough. */
@@ -253,6 +234,7 @@ bool foal__ssl_rekey(foal_ssl *s, bool ask_peer)
       SSL_version(s->tls) >= TLS1_3_VERSION && (due || SSL_key_update(s->tls, kind) == 1);
   foal__ossl_clear();
   s->key_due = s->key_due || ok;
+  s->keys_new = s->keys_new || ok;
   return ok;
 }
 

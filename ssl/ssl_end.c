@@ -58,6 +58,13 @@ static void stopped(foal_ssl *s)
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY,
                    "no memory for a ciphertext buffer");
     return;
+  case FOAL__STOP_ALPN_FOREIGN:
+  case FOAL__STOP_ALPN_MISSING:
+    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_FAILED,
+                   s->stop == FOAL__STOP_ALPN_MISSING
+                       ? "the server takes no part in ALPN"
+                       : "the server chose an ALPN name not offered");
+    return;
   case FOAL__STOP_NONE:
     break;
   }

@@ -226,6 +226,8 @@ bool foal_ssl_save(const foal_ssl *s, foal_buf **out)
 {
   SSL_SESSION *session = !agreed(s) || s->server ? NULL : SSL_get_session(s->tls);
   if (session == NULL || SSL_SESSION_is_resumable(session) != 1) return false;
+  /* A session resumed with another group is a copy without the ticket. */
+  if (SSL_SESSION_has_ticket(session) != 1) return false;
   int len = i2d_SSL_SESSION(session, NULL);
   if (len <= 0 || len > FOAL_BUF_BYTES_MAX || !foal_buf_new(out, (size_t)len)) {
     foal__ossl_clear();

@@ -279,6 +279,7 @@ static size_t seal(foal_ssl *s, const uint8_t *text, size_t len)
   foal_check(n > 0 && n <= len);
   s->counts.plain_out += n;
   s->records++;
+  s->keys_new = false;
   forgive(s);
   return n;
 }
@@ -390,6 +391,7 @@ static void handed_out(foal_ssl *s, size_t len)
   foal_check(len > 0 && len <= s->out_bytes);
   s->out_bytes -= (uint32_t)len;
   s->counts.cipher_out += len;
+  s->keys_new = false;
 }
 
 bool foal_ssl_send(foal_ssl *s, foal_buf **cipher)

@@ -3,10 +3,9 @@
  *
  * Without keys OpenSSL's own random key of the context is used. With keys the first one
  * encrypts and all decrypt; a ticket under an older key is accepted and renewed. The
- * sessions in tickets carry the context's session id context, a digest over who is
- * trusted, so a ticket is worth nothing under a context that wants something else from
- * trusted, so a ticket is worth nothing under a context that wants something
- * e*clients.                                                                           */
+ * sessions in tickets carry their session id context, a digest over who is trusted and
+ * over the name that the client asked for (hello.c), so a ticket is worth nothing under
+ * another name or a context that wants something else from clients.                    */
 #include "impl/check.h"
 #include "impl/ctx.h"
 #include "impl/session.h"

@@ -43,6 +43,7 @@ struct foal_ssl_ctx {
   foal_tls version_min, version_max;
   size_t handshake_bytes, write_bytes;
   uint32_t rekey_records; /* records under one key before a key update of our own */
+  char *groups;           /* as OpenSSL's list */
   foal__alpn alpn_server, alpn_client;
   foal__sni_entry *sni; /* sorted when frozen */
   size_t sni_count, sni_capacity;
@@ -72,15 +73,15 @@ foal_err foal__ctx_fail(foal_ssl_ctx *ctx, foal_err err, const char *format, ...
 /* Extends trust_mark by one fact. */
 void foal__ctx_mark(foal_ssl_ctx *ctx, const char *kind, const void *data, size_t len);
 
-/* Sets the groups of the key exchange; false: OpenSSL refuses. */
-bool foal__ctx_set_groups(SSL_CTX *tls, const char *list);
+/* Sets the groups of the key exchange; false: OpenSSL refuses, the old ones stay. */
+bool foal__ctx_set_groups(foal_ssl_ctx *ctx, const char *list);
 
 /* Remembers when the certificate of this key's type expires. */
 void foal__ctx_note_expiry(foal_ssl_ctx *ctx, const X509 *leaf, const EVP_PKEY *key);
 
-/* The parts of freezing: ALPN and SNI call-backs, tickets. */
+/* The parts of freezing: call-backs for ALPN and for hellos, tickets. */
 void foal__alpn_install(foal_ssl_ctx *ctx);
-void foal__sni_install(foal_ssl_ctx *ctx);
+void foal__hello_install(foal_ssl_ctx *ctx);
 foal_err foal__ticket_install(foal_ssl_ctx *ctx) FOAL_MUST;
 void foal__sni_clear(foal_ssl_ctx *ctx);
 void foal__ticket_clear(foal_ssl_ctx *ctx);
@@ -89,6 +90,10 @@ void foal__session_install(foal_ssl_ctx *ctx);
 /* Which context serves the name; NULL: none (the map and the own certificate do not have
  * it). */
 const foal_ssl_ctx *foal__sni_find(const foal_ssl_ctx *ctx, const char *name);
+
+/* The same by the policy for unknown names, "" being no name. NULL: the handshake has to
+ * end. */
+const foal_ssl_ctx *foal__sni_choose(const foal_ssl_ctx *ctx, const char *name);
 
 /* Whether any two contexts under the map differ in what they want from clients. */
 bool foal__sni_mixed(const foal_ssl_ctx *ctx);

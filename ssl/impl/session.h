@@ -6,8 +6,9 @@
  *   out   ciphertext that waits to be taken: `out`, then `writing`, the one being filled
  *
  * Invariant: between calls OpenSSL holds no decrypted byte (SSL_pending is 0), so there
- * is something to decrypt only when `in` is not empty. `tls` is NULL before the first
- * byte of a server and after dispose.                                                  */
+ * is something to decrypt only when `in` is not empty. That ends when the session fails:
+ * what OpenSSL holds then is never asked for again. `tls` is NULL before the first byte
+ * of a server and after dispose.                                                       */
 #ifndef FOAL_SSL_IMPL_SESSION_H
 #define FOAL_SSL_IMPL_SESSION_H
 
@@ -29,14 +30,17 @@ enum {
   FOAL__NO_ALERT = 0xffff
 };
 
-/* Which bound the BIO ran into: it can only make OpenSSL fail, this says why. */
+/* Which bound the BIO ran into, or what a call-back refused: they can only make OpenSSL
+ * fail, this says why. */
 typedef enum foal__stop {
   FOAL__STOP_NONE,
   FOAL__STOP_HANDSHAKE_BYTES,
   FOAL__STOP_QUIET_BYTES,
   FOAL__STOP_KEY_UPDATES,
   FOAL__STOP_OUT_BYTES,
-  FOAL__STOP_NO_MEMORY
+  FOAL__STOP_NO_MEMORY,
+  FOAL__STOP_ALPN_FOREIGN, /* a client was given a protocol it did not offer */
+  FOAL__STOP_ALPN_MISSING  /* a client was given none, and wants one */
 } foal__stop;
 
 struct foal_ssl {
@@ -66,6 +70,8 @@ struct foal_ssl {
   bool end_seen : 1;   /* the peer's close_notify */
   bool ended : 1;      /* the transport's end */
   bool key_due : 1;    /* a key update is to be sent */
+  bool keys_new : 1;   /* nothing was sealed, nothing sent since the last one of ours */
+  bool hello_seen : 1; /* a server knows which context serves */
   foal_ssl_counts counts;
 };
 
@@ -97,6 +103,10 @@ bool foal__ssl_encrypt_due(const foal_ssl *s);
 
 /* Ends the session because OpenSSL refused with this SSL_get_error code. */
 void foal__ssl_refused(foal_ssl *s, int code);
+
+/* As a client: takes the server's choice of a protocol; false: it will not do, `stop`
+ * says why. */
+bool foal__alpn_accept(foal_ssl *s, const SSL *tls);
 
 /* Ends the session; the reason is formatted. */
 void foal__ssl_fail(foal_ssl *s, foal_ssl_status status, foal_err err, const char *format,

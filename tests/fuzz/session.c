@@ -55,16 +55,14 @@ static void watch_bounds(const foal_ssl *s)
   promise(s->ctx == NULL || foal_bufq_bytes(&s->text) < s->ctx->write_bytes + TEXT_MAX);
 }
 
-/* A client is ready before it is judged by the server, and a server before its client
- * missed a protocol. Under TLS 1.2 OpenSSL takes the name of the resumed session for the
- * one that was asked for. */
+/* A client is ready before it is judged by the server, but for what it said in its
+ * hello. */
 static bool may_agree(const session_run *r)
 {
   const cast_spec *spec = &r->spec;
-  bool old_name = spec->resume && spec->tls_1_2 && spec->fancy_client;
-  if (!cast_client_accepts(spec)) return false;
-  if (!cast_server_understands(spec) && !old_name) return false;
-  return r->server ? cast_server_accepts(spec) : cast_client_understands(spec);
+  if (!cast_client_accepts(spec) || !cast_client_understands(spec)) return false;
+  if (!cast_server_understands(spec)) return false;
+  return !r->server || cast_server_accepts(spec);
 }
 
 void session_watch(session_run *r)

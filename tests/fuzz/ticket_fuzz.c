@@ -122,12 +122,10 @@ static void meet(const cast_spec *now, const cast_spec *earlier, const saved *s)
   promise(ERR_peek_error() == 0);
   /* Who resumes is who proved itself earlier, under the same rule. */
   bool resumed = foal_ssl_resumed(server);
-  /* Under TLS 1.2 OpenSSL takes the name of the resumed session for the one asked for. */
-  bool old_name = resumed && now->tls_1_2 && now->fancy_client;
   bool accepts = cast_server_accepts(resumed ? earlier : now) &&
-                 cast_client_understands(now) &&
-                 (cast_server_understands(now) || old_name);
+                 cast_client_understands(now) && cast_server_understands(now);
   promise(!resumed || (same_ticket(s, honest) && now->want == earlier->want));
+  promise(!resumed || !now->wrong_host); /* the saved sessions are of the right one */
   promise(!resumed || cast_server_accepts(earlier));
   if (failed(client) || failed(server)) {
     promise(!talks(client, server) || !talks(server, client));

@@ -74,36 +74,44 @@ static void draw_versions(deal *d)
   KIT_SET(foal_ssl_ctx_versions(d->server, server_min, server_max));
 }
 
-static void draw_ciphers(deal *d)
+/* What serves is `served_by`; the server's other context, if any, wants whatever it
+ * wants. */
+static void draw_ciphers(deal *d, foal_ssl_ctx *served_by)
 {
   char list[LIST_BYTES];
   offer o = draw_offer(d->spoiler != DEAL_CIPHER, 0);
-  foal_ssl_ctx *servers[] = {d->server, d->other};
+  foal_ssl_ctx *idle = served_by == d->server ? d->other : d->server;
   d->ciphers = o.client & o.server;
   (void)write_list(o.client, suites, list);
   KIT_SET(foal_ssl_ctx_suites(d->client, list));
   (void)write_list(o.client, ciphers, list);
   KIT_SET(foal_ssl_ctx_ciphers(d->client, list));
-  /* The same order for both: OpenSSL chooses the TLS 1.3 suite before it looks at the
-   * name, and ends the handshake when it chooses another after a HelloRetryRequest. */
   (void)write_list(o.server, suites, list);
-  for (int i = 0; i < 2 && servers[i] != NULL; i++)
-    KIT_SET(foal_ssl_ctx_suites(servers[i], list));
+  KIT_SET(foal_ssl_ctx_suites(served_by, list));
   (void)write_list(o.server, ciphers, list);
-  for (int i = 0; i < 2 && servers[i] != NULL; i++)
-    KIT_SET(foal_ssl_ctx_ciphers(servers[i], list));
+  KIT_SET(foal_ssl_ctx_ciphers(served_by, list));
+  if (idle == NULL) return;
+  uint32_t any = 1 + foal_sim_draw(ALL);
+  (void)write_list(any, suites, list);
+  KIT_SET(foal_ssl_ctx_suites(idle, list));
+  (void)write_list(any, ciphers, list);
+  KIT_SET(foal_ssl_ctx_ciphers(idle, list));
 }
 
-static void draw_groups(deal *d, bool needs_p256)
+static void draw_groups(deal *d, foal_ssl_ctx *served_by, bool needs_p256)
 {
+  foal_ssl_ctx *idle = served_by == d->server ? d->other : d->server;
   char list[LIST_BYTES];
   bool meet = d->spoiler != DEAL_GROUP;
   offer o = draw_offer(meet, needs_p256 && meet ? 2 : 0);
   int first = write_list(o.client, groups, list);
   KIT_SET(foal_ssl_ctx_groups(d->client, list));
   (void)write_list(o.server, groups, list);
-  KIT_SET(foal_ssl_ctx_groups(d->server, list));
-  if (d->other != NULL) KIT_SET(foal_ssl_ctx_groups(d->other, list));
+  KIT_SET(foal_ssl_ctx_groups(served_by, list));
+  if (idle != NULL) {
+    (void)write_list(1 + foal_sim_draw(ALL), groups, list);
+    KIT_SET(foal_ssl_ctx_groups(idle, list));
+  }
   d->retries = meet && d->version == FOAL_TLS_1_3 && (o.server >> first & 1) == 0;
 }
 
@@ -233,11 +241,12 @@ void deal_draw(deal *d)
   d->client = kit_client_trusting(kit_root());
   d->server = kit_server_with(mapped ? KIT_B : cert);
   if (mapped || d->spoiler == DEAL_SNI) d->other = kit_server_with(mapped ? cert : KIT_B);
+  foal_ssl_ctx *served_by = mapped ? d->other : d->server;
   draw_versions(d);
-  draw_ciphers(d);
-  draw_groups(d, cert == KIT_P256 || (mapped && cert == KIT_P256));
+  draw_ciphers(d, served_by);
+  draw_groups(d, served_by, cert == KIT_P256);
   draw_alpn(d);
-  draw_client_cert(d, mapped ? d->other : d->server);
+  draw_client_cert(d, served_by);
   if (d->spoiler == DEAL_GOOD && foal_sim_draw(8) == 0) {
     d->server_verified = false;
     KIT_SET(foal_ssl_ctx_verify_peer(d->client, false));

@@ -40,8 +40,8 @@ static const outcome outcomes[DEAL_SPOILERS] = {
     [DEAL_BAD_CLIENT] = {"client_bad", FOAL_TLS_ALERT, FOAL_AUTH_FAILED, false, false},
     [DEAL_ALPN] = {"alpn_disjoint", FOAL_TLS_ALERT, FOAL_TLS_FAILED, false, false},
     [DEAL_ALPN_SERVER] = {"alpn_demanded", FOAL_TLS_ALERT, FOAL_TLS_FAILED, false, false},
-    [DEAL_ALPN_CLIENT] = {"alpn_unanswered", FOAL_TLS_FAILED, FOAL_TRUNCATED, false,
-                          true},
+    [DEAL_ALPN_CLIENT] = {"alpn_unanswered", FOAL_TLS_FAILED, FOAL_TLS_ALERT, false,
+                          false},
     [DEAL_SNI] = {"unknown_name", FOAL_TLS_ALERT, FOAL_TLS_FAILED, false, false},
     [DEAL_HELLO] = {"hello_too_large", FOAL_TRUNCATED, FOAL_LIMIT, false, false},
 };

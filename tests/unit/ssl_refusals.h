@@ -107,7 +107,9 @@ REFUSE(SSL_new, SSL *, (SSL_CTX * c), (c), NULL)
 REFUSE(SSL_set_SSL_CTX, SSL_CTX *, (SSL * s, SSL_CTX *c), (s, c), NULL)
 REFUSE(SSL_set_session, int, (SSL * s, SSL_SESSION *e), (s, e), 0)
 REFUSE_IF(SSL_ctrl, long, (SSL * s, int o, long n, void *p), (s, o, n, p), 0,
-          o == SSL_CTRL_SET_TLSEXT_HOSTNAME)
+          o == SSL_CTRL_SET_TLSEXT_HOSTNAME || o == SSL_CTRL_SET_GROUPS_LIST)
+REFUSE(SSL_set_session_id_context, int, (SSL * s, const unsigned char *i, unsigned n),
+       (s, i, n), 0)
 REFUSE(SSL_key_update, int, (SSL * s, int k), (s, k), 0)
 REFUSE(SSL_write_ex, int, (SSL * s, const void *p, size_t n, size_t *o), (s, p, n, o), 0)
 REFUSE(SSL_export_keying_material, int,

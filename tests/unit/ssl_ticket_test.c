@@ -87,6 +87,70 @@ Test(ssl_ticket, a_ticket_is_for_one_host)
   pair_end(&p);
 }
 
+/* RFC 6066 3, for clients that look at no names: the server compares them. */
+Test(ssl_ticket, a_session_is_resumed_under_its_own_name_only)
+{
+  static const char *const others[] = {"b.test", "A.TEST.", NULL};
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    cr_assert_eq(foal_ssl_ctx_verify_peer(p.client_ctx, false), FOAL_OK);
+    pair_only(&p, both[i]);
+    for (int k = 0; k < 3; k++) {
+      bool same = k == 1; /* foal_ssl_client tidies names up */
+      cr_expect_eq(resumes(&p, "a.test", others[k]), same, "%d", k);
+      cr_expect_eq(foal_ssl_state(p.server), FOAL_SSL_READY);
+      const char *name = foal_ssl_server_name(p.server);
+      cr_expect(others[k] == NULL ? name == NULL
+                                  : strcmp(name, same ? "a.test" : "b.test") == 0);
+      end_sessions(&p);
+      cr_expect_not(resumes(&p, others[k] == NULL ? NULL : "b.test", "a.test"));
+      end_sessions(&p);
+    }
+    pair_end(&p);
+  }
+}
+
+/* The name that is asked for now is the one that the policy looks at. */
+Test(ssl_ticket, a_ticket_does_not_excuse_an_unknown_name)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    cr_assert_eq(foal_ssl_ctx_verify_peer(p.client_ctx, false), FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_sni_unknown(p.server_ctx, FOAL_SNI_UNKNOWN_REJECT),
+                 FOAL_OK);
+    pair_only(&p, both[i]);
+    cr_expect_not(resumes(&p, "a.test", "c.test"));
+    cr_expect_eq(foal_ssl_alert_sent(p.server), 112);
+    expect_failure(p.client, FOAL_SSL_ERROR, FOAL_TLS_ALERT);
+    pair_end(&p);
+  }
+}
+
+Test(ssl_ticket, sessions_of_a_mapped_name_resume_under_it)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    foal_ssl_ctx *other = ctx_with(p.cast.server, p.cast.root);
+    cr_assert_eq(foal_ssl_ctx_sni(p.server_ctx, "*.b.test", other), FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_verify_peer(p.client_ctx, false), FOAL_OK);
+    pair_only(&p, both[i]);
+    cr_expect(resumes(&p, "x.b.test", "x.b.test"));
+    cr_expect_str_eq(foal_ssl_server_name(p.server), "x.b.test");
+    end_sessions(&p);
+    cr_expect_not(resumes(&p, "x.b.test", "y.b.test"));
+    end_sessions(&p);
+    cr_expect_not(resumes(&p, "x.b.test", "a.test"));
+    foal_ssl_ctx_drop(&other);
+    pair_end(&p);
+  }
+}
+
 Test(ssl_ticket, rubbish_instead_of_a_session_is_ignored)
 {
   turn_of_test();
@@ -237,4 +301,44 @@ Test(ssl_ticket, hosts_share_ticket_keys)
     for (int k = 0; k < 4; k++) foal_ssl_ctx_drop(&hosts[k]);
     pair_end(&p);
   }
+}
+
+/* OpenSSL's copy of a session that was resumed with another group has no ticket. */
+Test(ssl_ticket, what_is_saved_has_a_ticket)
+{
+  turn_of_test();
+  static const foal_ticket_key key = {"first key name.", {1}, {2}};
+  pair p;
+  foal_buf *saved, *again;
+  pair_prepare(&p);
+  foal_ssl_ctx *hosts[] = {host_with(&p, &key, 1, FOAL_CLIENT_CERT_OFF),
+                           host_with(&p, &key, 1, FOAL_CLIENT_CERT_OFF)};
+  cr_assert_eq(foal_ssl_ctx_groups(hosts[0], "X25519"), FOAL_OK);
+  cr_assert_eq(foal_ssl_ctx_groups(hosts[1], "P-256"), FOAL_OK);
+  p.server = foal_ssl_server(hosts[0]);
+  p.client = foal_ssl_client(p.client_ctx, "a.test");
+  pair_pump(&p);
+  (void)hear(p.client, 0);
+  if (!foal_ssl_save(p.client, &saved)) {
+    cr_assert_fail("no ticket");
+    return;
+  }
+  end_sessions(&p);
+  p.server = foal_ssl_server(hosts[1]);
+  p.client = foal_ssl_client_resume(p.client_ctx, "a.test", saved);
+  pair_pump(&p);
+  (void)hear(p.client, 0);
+  cr_assert(foal_ssl_resumed(p.client));
+  foal_buf_drop(&saved);
+  if (foal_ssl_save(p.client, &again)) { /* or the old one would be kept */
+    end_sessions(&p);
+    p.server = foal_ssl_server(hosts[1]);
+    p.client = foal_ssl_client_resume(p.client_ctx, "a.test", again);
+    pair_pump(&p);
+    cr_expect(foal_ssl_resumed(p.client));
+    foal_buf_drop(&again);
+  }
+  end_sessions(&p);
+  for (int k = 0; k < 2; k++) foal_ssl_ctx_drop(&hosts[k]);
+  pair_end(&p);
 }

@@ -380,3 +380,25 @@ Test(ssl_write, the_peers_record_size_is_kept)
   }
   pair_end(&p);
 }
+
+/* Who waits with its data and goes on listening needs new keys once: the peer would take
+ * a pile of them for a flood. */
+Test(ssl_write, key_updates_that_wait_are_one)
+{
+  turn_of_test();
+  pair p;
+  pair_ready(&p);
+  for (int i = 0; i < 50; i++) {
+    cr_assert_eq(foal_ssl_key_update(p.client, false), FOAL_OK);
+    cr_assert_eq(say(p.server, "x"), FOAL_OK);
+    cipher_bytes all = take_cipher(p.server);
+    give_cipher(p.client, all.at, all.len);
+    free(all.at);
+    cr_assert_str_eq(hear(p.client, 0), "x");
+  }
+  cr_assert_eq(foal_ssl_sealed_bytes(p.client), 27, "5 + 5 + 1 + 16 bytes");
+  cr_assert_eq(say(p.client, "data"), FOAL_OK);
+  pair_pump(&p);
+  cr_assert_str_eq(hear(p.server, 0), "data");
+  pair_end(&p);
+}
