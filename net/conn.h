@@ -20,9 +20,10 @@
  *
  * Backpressure. Writing is always accepted; foal_conn_room says how much still should be.
  * When a write leaves no room, one `sendable` follows as soon as there is room again. If
- * it was made in `received`, or the queue goes on growing, nothing is read from the peer
- * until then (other writes do not stop reading: two sides that stream to each other would
- * block each other). Who ignores all that is cut off at queue_bytes_max with FOAL_LIMIT.
+ * it was made in `received`, or the queue grows by 192 KiB more, nothing is read from the
+ * peer until then (other writes do not stop reading: two sides that stream to each other
+ * would block each other; a relay that mutes itself when it is 64 KiB ahead stays below
+ * that). Who ignores all that is cut off at queue_bytes_max with FOAL_LIMIT.
  */
 #ifndef FOAL_CONN_H
 #define FOAL_CONN_H
@@ -150,6 +151,7 @@ FOAL_API const void *foal_conn_context(const foal_conn *conn) FOAL_TURN;
 FOAL_API foal_ssl *foal_conn_ssl(foal_conn *conn) FOAL_TURN;
 
 /** Sends a TLS 1.3 KeyUpdate in order with what was written (RFC 8446 section 4.6.3).
+ *  Peers bear few without data between, those of Foal 32.
  *  conn   ref, borrowed
  *  runs   on a turn of the connection's actor
  *  fails  FOAL_BAD_STATE: plain, TLS 1.2, or not open */

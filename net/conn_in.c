@@ -150,8 +150,11 @@ void foal__conn_report_in(foal_conn *c)
     foal__tcp_consumed(c->tcp, c->unconsumed);
     c->unconsumed = 0;
   }
-  if (c->phase != FOAL__CONN_OPEN) return;
-  bool reading = !c->muted && !c->held;
+  bool closing = c->phase == FOAL__CONN_CLOSING;
+  if (c->phase != FOAL__CONN_OPEN && !closing) return;
+  /* Who closes while muted goes on reading, and throws it away: a peer that reads only
+   * while it can write would never take the rest. */
+  bool reading = closing || (!c->muted && !c->held);
   if (reading == c->reading) return;
   c->reading = reading;
   foal__tcp_reading(c->tcp, reading);

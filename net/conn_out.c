@@ -18,6 +18,7 @@
 enum {
   STAGE_BYTES = FOAL_SSL_CHUNK, /* plaintext that one write can carry */
   ALONE_BYTES = 16384,          /* a plain buffer from this size on is not copied */
+  AHEAD_BYTES = 3 * 65536,      /* that a full queue may grow: what relays are ahead */
   ASKS_A_TURN = 16              /* `sendable` in one turn, for tiny room_bytes */
 };
 
@@ -96,13 +97,25 @@ void foal_conn_write(foal_conn *conn, foal_buf **data)
   foal__conn_schedule(conn);
 }
 
+/* How much a full queue may grow before that counts as not heeding it. Who relays learns
+ * late that it is full: a window and a whole buffer come after that. To stop reading
+ * for them would close a circle, when the peer reads only while it can write. */
+static size_t borne_growth(const foal_conn *c)
+{
+  const foal_conn_options *o = &c->config->options;
+  size_t ahead = AHEAD_BYTES, most = o->queue_bytes_max / 4;
+  if (ahead > most) ahead = most;
+  return ahead > o->room_bytes ? ahead : o->room_bytes;
+}
+
 /* At the end of a turn: has a blocked queue grown since the last one? */
 static void watch_growth(foal_conn *c) FOAL_TURN;
 static void watch_growth(foal_conn *c)
 {
-  size_t queued = foal__conn_queued(c), room = c->config->options.room_bytes;
+  size_t queued = foal__conn_queued(c);
   if (!c->blocked) return;
-  if (c->floor_bytes != SIZE_MAX && queued > c->floor_bytes + room) c->held = true;
+  if (c->floor_bytes != SIZE_MAX && queued > c->floor_bytes + borne_growth(c))
+    c->held = true;
   if (queued < c->floor_bytes) c->floor_bytes = queued;
 }
 

@@ -15,6 +15,9 @@
 
 enum { NODES_IN_SLAB = 64 * 1024 / FOAL_MSG_BYTES, NODES_RESERVED = 256 };
 
+/* As many as pool.c may keep: whoever raises a bound there says so here. */
+static const uint32_t keeps[FOAL__BUF_CLASSES] = {1024, 256, 128, 64, 32};
+
 static struct {
   const foal_msg **items; /* of every list */
   size_t capacity, count;
@@ -72,6 +75,9 @@ static void see_bufs(const foal__worker *w)
     if (count != w->pool.bufs_count[c]) {
       foal__sim_fail("worker %u keeps %u buffers of size %d and counts %u", w->id, count,
                      c, w->pool.bufs_count[c]);
+    }
+    if (count > keeps[c]) {
+      foal__sim_fail("worker %u keeps %u buffers of size %d for later", w->id, count, c);
     }
     see_free(w->pool.bufs[c], w->id);
   }

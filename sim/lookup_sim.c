@@ -1,4 +1,5 @@
-/* lookup_sim.c - name look-ups: every name has addresses, and all lead to this program.
+/* lookup_sim.c - name look-ups: every name has addresses, and all lead to this program,
+ * but for names that begin with "holes".
  *
  * A look-up takes its time in the world and is answered under the poll, as in
  * net/lookup_uv.c: a stale tag is harmless, there is nothing to cancel. Belongs to the
@@ -51,8 +52,25 @@ static foal__addr address(bool local, uint16_t port)
   return addr;
 }
 
+/* "holes3.test": three addresses that nobody answers at, then one that works;
+ * "holes4.test": nothing else. */
+static bool resolve_holes(lookup *l, const char *host, uint16_t port)
+{
+  if (strncmp(host, "holes", 5) != 0 || host[5] < '0' || host[5] > '0' + ADDRS_MAX)
+    return false;
+  uint32_t holes = (uint32_t)(host[5] - '0');
+  for (uint32_t i = 0; i < ADDRS_MAX && i <= holes; i++) {
+    l->addrs[i] = (foal__addr){.port = port, .family = 4};
+    memcpy(l->addrs[i].ip, (uint8_t[]){192, 0, 2, (uint8_t)(i + 1)}, 4);
+    if (i == holes) memcpy(l->addrs[i].ip, (uint8_t[]){127, 0, 0, 1}, 4);
+    l->count = i + 1;
+  }
+  return true;
+}
+
 static void resolve(lookup *l, const char *host, uint16_t port)
 {
+  if (resolve_holes(l, host, port)) return;
   bool local = strcmp(host, "localhost") == 0;
   l->count = 1 + foal__sim_draw(FOAL__SIM_S_net, local ? 1 : ADDRS_MAX);
   for (uint32_t i = 0; i < l->count; i++) l->addrs[i] = address(local, port);

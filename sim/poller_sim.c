@@ -231,6 +231,7 @@ static void run_over(foal__sim_pending *item)
 bool foal__poller_work(foal__poller *poller, foal__job *job)
 {
   foal_assert(poller != NULL && job != NULL && job->run != NULL && job->done != NULL);
+  if (foal__sim_on(FOAL__SIM_W_memory) && foal_sim_chance("work_refused")) return false;
   request *r = foal__alloc(sizeof *r);
   if (r == NULL) return false;
   *r = (request){.over = {.run = run_over}, .poller = poller, .job = job};

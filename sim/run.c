@@ -197,7 +197,7 @@ static uint32_t drawn(uint32_t given, uint32_t value)
 static foal_options options(void)
 {
   foal_options o = scenario->options;
-  uint32_t workers = foal__sim_some(FOAL__SIM_S_setup, WORKERS_MAX);
+  uint32_t workers = 1 + foal__sim_draw(FOAL__SIM_S_setup, WORKERS_MAX);
   uint32_t mailbox = 1 + foal__sim_draw(FOAL__SIM_S_setup, SMALL_MAILBOX_MAX);
   uint32_t drain_ms = foal__sim_some(FOAL__SIM_S_setup, DRAIN_MS_MAX);
   uint32_t spin_us = 1 + foal__sim_draw(FOAL__SIM_S_setup, SPIN_US_MAX);

@@ -15,7 +15,10 @@ struct foal__thread {
 
 bool foal__thread_start(foal__thread **out, void (*run)(void *arg), void *arg)
 {
-  if (foal__sim_fires(FOAL__SIM_W_memory)) {
+  /* More often than other memory, or it would be met once in thousands of runs. */
+  bool memory = foal__sim_on(FOAL__SIM_W_memory);
+  if (foal__sim_fires(FOAL__SIM_W_memory) || (memory && foal_sim_chance("thread"))) {
+    foal__sim_note_fired(FOAL__SIM_W_memory);
     foal__sim_tell_fault("memory");
     return false;
   }

@@ -224,10 +224,21 @@ static void arrive(foal__sim_event *event)
   }
 }
 
+/* 192.0.2.0/24 is the network that nobody answers from. */
+static bool is_hole(const foal__addr *to)
+{
+  static const uint8_t hole[] = {192, 0, 2};
+  return to->family == 4 && memcmp(to->ip, hole, sizeof hole) == 0;
+}
+
 /* How the attempt will fail, if it will; *at_once: the call itself says so. */
 static int fate_of(foal__sim_dial *dial, uint64_t *wait_ns, bool *at_once)
 {
   *at_once = false;
+  if (dial->hole) {
+    *wait_ns = GIVES_UP_MS * MS;
+    return -ETIMEDOUT;
+  }
   if (foal__sim_fires(FOAL__SIM_W_refuse)) {
     foal__sim_tell_trouble(FOAL__SIM_W_refuse, dial->number, NULL);
     return -ECONNREFUSED;
@@ -248,6 +259,7 @@ int foal__sim_dial_begin(foal__sim_dial *dial, const foal__addr *to)
   dial->event.fire = arrive;
   dial->number = ++foal__sim_world.dials;
   dial->port = to->port;
+  dial->hole = is_hole(to);
   if (foal__sim_telling) {
     char text[FOAL__ADDR_TEXT_MAX];
     foal__addr_text(to, text);

@@ -248,6 +248,7 @@ static void arrive_bytes(foal__sim_end *from, foal__sim_end *to)
     consume(&from->out, n);
     from->moved += n;
     foal__sim_world.bytes += n;
+    foal__sim_world.moved_ns = foal__sim_now_ns();
     foal__sim_hash((uint64_t)to->wire->number << 3 | (uint64_t)to->server << 2);
     foal__sim_hash_bytes(here, n);
     foal__sim_tell_conn(FOAL__SIM_WIRE, to->wire->number, n, direction(from));

@@ -112,6 +112,7 @@ typedef struct foal__sim_dial {
   uint32_t number, tries;
   int fate; /* what comes of it, if that is decided */
   uint16_t port;
+  bool hole; /* to where nobody answers */
 } foal__sim_dial;
 
 /* `done` follows, unless the result is not 0 or foal__sim_dial_cancel comes first. */
@@ -133,6 +134,7 @@ typedef struct foal__sim_net {
   uint32_t files_max;
   uint32_t dials, wires; /* so far */
   uint64_t bytes;
+  uint64_t moved_ns; /* when the last of them arrived */
 } foal__sim_net;
 extern foal__sim_net foal__sim_world;
 

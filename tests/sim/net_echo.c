@@ -23,6 +23,7 @@ static bool begin(bool tls, uint32_t bytes)
     client.then = TIP_STAY;
     client.habits = (client.habits | TIP_LATE) & ~(uint32_t)TIP_EXPECTS;
     server.habits &= ~(uint32_t)TIP_EXPECTS;
+    if (foal_sim_draw(3) == 0) server.habits |= TIP_HOARDS;
   }
   if (!tip_listen(&server, &listener)) return false;
   uint32_t clients = foal_sim_size(CLIENTS_MAX);

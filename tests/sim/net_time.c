@@ -7,6 +7,7 @@
 #include "net_tip.h"
 
 #include "scenarios.h"
+#include "sim/impl/wire.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef enum time_case {
   SILENT,       /* a TLS listener hears nothing, or half a ClientHello */
   DRIPPING,     /* ... or a byte of it every few seconds, for ever */
   IDLE,         /* nobody says anything */
+  LATE,         /* ... to somebody who minds only since it is open */
   BUSY,         /* one side only writes, more often than the time-out */
   DEAF,         /* the peer does not read */
   NEVER_ENDING, /* the peer never sends FIN */
@@ -30,19 +32,28 @@ enum {
   DEAF_BYTES = 600000,
   FLOOD_BYTES = 4096,
   FLOODS = 250,
-  FLOOD_READ_MAX = 300000, /* a small part of it */
+  FLOOD_READ_MAX = 300000, /* of what is sent while we linger: a small part of it */
   STEPS_MAX = 200000,
   LINGER_BYTES = 20000
 };
 
-static const char *const names[CASES] = {"silent", "dripping",     "idle",    "busy",
-                                         "deaf",   "never_ending", "flooding"};
+static const char *const names[CASES] = {
+    "silent", "dripping", "idle", "late", "busy", "deaf", "never_ending", "flooding"};
 static time_case now;
 static uint32_t limit_ms;
 static tip_plan client, server;
 static foal_sim_peer *peer;
 static uint64_t connected_ms, ended_ms, sent;
+static uint64_t heard_ms,
+    sent_before; /* when the peer heard us last, and had sent then */
 static bool peer_ended;
+
+static const tip_log *server_log(void)
+{
+  for (uint32_t i = 0; i < tip_count(); i++)
+    if (tip_at(i)->server) return tip_at(i);
+  return NULL;
+}
 
 /* ---- a peer that is no actor ---- */
 
@@ -65,6 +76,16 @@ static void on_connected(foal_sim_peer *p, void *context)
   if (now == DEAF) foal_sim_peer_read(p, false);
 }
 
+static void on_peer_received(foal_sim_peer *p, void *context, const uint8_t *bytes,
+                             size_t len)
+{
+  const tip_log *log = server_log();
+  (void)p, (void)context, (void)bytes, (void)len;
+  if (log != NULL && log->closed) return;
+  heard_ms = foal_sim_now_ms();
+  sent_before = sent;
+}
+
 static void on_peer_ended(foal_sim_peer *p, void *context, bool reset)
 {
   (void)p, (void)context, (void)reset;
@@ -72,8 +93,8 @@ static void on_peer_ended(foal_sim_peer *p, void *context, bool reset)
   ended_ms = foal_sim_now_ms();
 }
 
-static const foal_sim_peer_events events = {.connected = on_connected,
-                                            .ended = on_peer_ended};
+static const foal_sim_peer_events events = {
+    .connected = on_connected, .received = on_peer_received, .ended = on_peer_ended};
 
 /* ---- what goes on beside it ---- */
 
@@ -115,6 +136,12 @@ static bool start_peer(uint16_t port)
   return true;
 }
 
+FOAL_TRUSTED static void set_idle(tip_log *log, foal_conn *conn)
+{
+  (void)log;
+  foal_conn_idle(conn, limit_ms);
+}
+
 /* The peer is an end of ours, too. */
 static void plan_pair(bool tls)
 {
@@ -124,8 +151,9 @@ static void plan_pair(bool tls)
   client.habits = server.habits = TIP_LEAVES;
   other->then = TIP_STAY;
   subject->then = now == BUSY ? TIP_FINISH : TIP_STAY;
-  subject->conn.idle_ms = limit_ms;
+  subject->conn.idle_ms = now == LATE ? 0 : limit_ms;
   other->conn.idle_ms = 0;
+  if (now == LATE) subject->opened = set_idle;
   if (now != BUSY) return;
   subject->habits = TIP_DRIPS;
   subject->pause_ms = limit_ms / 2;
@@ -135,7 +163,7 @@ static void plan_pair(bool tls)
 
 static bool is_paired(void)
 {
-  return now == IDLE || now == BUSY;
+  return now == IDLE || now == LATE || now == BUSY;
 }
 
 static void plan_server(void)
@@ -148,6 +176,12 @@ static void plan_server(void)
     server.conn.write_ms = limit_ms;
     server.send_bytes = DEAF_BYTES;
     server.chunk_max = FLOOD_BYTES;
+    if (foal_sim_draw(2) == 0) { /* who closes has a reason already: no other counts */
+      server.then = TIP_CLOSE;
+      server.habits |= TIP_PUSHES;
+      server.chunk_max = DEAF_BYTES;
+      server.conn.idle_ms = limit_ms / 2;
+    }
   } else if (now == NEVER_ENDING || now == FLOODING) {
     server.then = TIP_CLOSE;
     server.send_bytes = foal_sim_size(FLOOD_BYTES);
@@ -161,7 +195,7 @@ static bool start(void)
 {
   foal_listener listener;
   tip_begin();
-  connected_ms = ended_ms = sent = 0;
+  connected_ms = ended_ms = sent = heard_ms = sent_before = 0;
   peer_ended = false;
   peer = NULL;
   client = server = (tip_plan){.chunk_max = 1, .conn.room_bytes = 4096};
@@ -184,25 +218,41 @@ static bool start(void)
 
 /* ---- what must have happened ---- */
 
-static uint64_t slack_ms(void)
+static bool is_slow(void)
 {
-  bool slow = foal__sim_fired(FOAL__SIM_W_stall) || foal__sim_fired(FOAL__SIM_W_delay) ||
-              foal__sim_fired(FOAL__SIM_W_window);
-  return slow ? SLOW_MS : SLACK_MS;
+  return foal__sim_fired(FOAL__SIM_W_stall) || foal__sim_fired(FOAL__SIM_W_delay) ||
+         foal__sim_fired(FOAL__SIM_W_window);
 }
 
-static void in_time(uint64_t from_ms, uint64_t to_ms)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-  if (to_ms + EARLY_MS < from_ms + limit_ms || to_ms > from_ms + limit_ms + slack_ms())
+  return a > b ? a : b;
+}
+
+/* Not before the limit, and not after `until` when that is how long it may take. */
+static void in_time(uint64_t from_ms, uint64_t to_ms, uint64_t until_ms)
+{
+  if (to_ms + EARLY_MS < from_ms + limit_ms || to_ms > until_ms)
     foal_sim_fail("%s: over after %llu ms, the limit was %u", names[now],
                   (unsigned long long)(to_ms - from_ms), limit_ms);
 }
 
-static const tip_log *server_log(void)
+/* Every byte begins the idle time anew, and the last ones of the handshake may be long
+ * under way; then it is said to the peer, who answers: two ends of a stream. */
+static void idle_in_time(const tip_log *log)
 {
-  for (uint32_t i = 0; i < tip_count(); i++)
-    if (tip_at(i)->server) return tip_at(i);
-  return NULL;
+  uint64_t from_ms = log->opened_ms;
+  if (is_slow()) from_ms = later(from_ms, foal__sim_world.moved_ns / 1000000);
+  in_time(log->opened_ms, log->closed_ms,
+          from_ms + limit_ms + (is_slow() ? SLOW_MS : SLACK_MS));
+}
+
+/* The time begins when the system has taken what was written: at the latest with the
+ * last piece that the peer heard before it was over. */
+static void linger_in_time(const tip_log *log)
+{
+  in_time(log->opened_ms, log->closed_ms,
+          later(log->opened_ms, heard_ms) + limit_ms + SLACK_MS);
 }
 
 static void check_pair(void)
@@ -210,12 +260,12 @@ static void check_pair(void)
   FOAL_SIM_CHECK(tip_count() == 2);
   for (uint32_t i = 0; i < 2; i++) {
     const tip_log *log = tip_at(i);
-    bool subject = log->plan->conn.idle_ms != 0;
+    bool subject = log->plan->conn.idle_ms != 0 || log->plan->opened != NULL;
     if (now == BUSY || !subject) {
       FOAL_SIM_CHECK(log->why == FOAL_CLEAN);
     } else {
       FOAL_SIM_CHECK(log->why == FOAL_TIMEOUT_IDLE);
-      in_time(log->opened_ms, log->closed_ms);
+      idle_in_time(log);
     }
   }
 }
@@ -231,15 +281,17 @@ static void check_peer(void)
   if (log != NULL) FOAL_SIM_CHECK(log->why == whys[now]);
   if (now == SILENT || now == DRIPPING) {
     FOAL_SIM_CHECK(peer_ended);
-    in_time(connected_ms, ended_ms);
+    in_time(connected_ms, ended_ms,
+            connected_ms + limit_ms + (is_slow() ? SLOW_MS : SLACK_MS));
     return;
   }
   FOAL_SIM_CHECK(log != NULL);
-  if (now == NEVER_ENDING) in_time(log->opened_ms, log->closed_ms);
+  if (now == NEVER_ENDING) linger_in_time(log);
   if (now == DEAF) FOAL_SIM_CHECK(log->closed_ms + EARLY_MS >= log->opened_ms + limit_ms);
   foal_counters c;
   foal_counters_read(&c);
-  if (now == FLOODING) FOAL_SIM_CHECK(c.bytes_in < FLOOD_READ_MAX);
+  /* Until everything we wrote was taken, we read whatever comes. */
+  if (now == FLOODING) FOAL_SIM_CHECK(c.bytes_in < (int64_t)sent_before + FLOOD_READ_MAX);
 }
 
 static void check(void)
@@ -254,7 +306,7 @@ static void check(void)
   tip_begin();
 }
 
-static const char *const marks[] = {"silent", "dripping",     "idle",     "busy",
+static const char *const marks[] = {"silent", "dripping",     "idle",     "late", "busy",
                                     "deaf",   "never_ending", "flooding", NULL};
 
 const foal_scenario net_time = {

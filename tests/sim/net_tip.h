@@ -35,7 +35,8 @@ enum {
   TIP_LATE = 512,   /* closes when it has received as much as it sends: asks an echo */
   TIP_ANSWERS =
       2048, /* writes in `received`, and beyond the room; one of two ends at most */
-  TIP_BLIND = 1024 /* takes any bytes: the peer is a stranger */
+  TIP_BLIND = 1024, /* takes any bytes: the peer is a stranger */
+  TIP_HOARDS = 4096 /* expects very much at first, and later whatever is there */
 };
 
 typedef enum tip_event {
@@ -88,7 +89,7 @@ struct tip_log {
   uint32_t stream; /* number of the stream it receives; 0: not known */
   uint64_t written, got;
   uint32_t events[TIP_EVENTS];
-  uint32_t expect;
+  uint32_t expect, rekeys; /* key updates since the last write */
   bool muted, held, blocked, ended, stopping, closed;
   bool finish_called, close_called;
   bool quit, quit_now, leaving; /* gave up; by abort; by ending its actor */
@@ -124,5 +125,9 @@ void tip_draw_tls(tip_plan *client, tip_plan *server);
 /* The laws between ends; for `check`. strict: without trouble everything arrives and all
  * ends are clean. */
 void tip_check(bool strict);
+
+/* For net_tip.c: two ends know each other by their headers; one hears the peer's end. */
+void tip_meet(tip_log *a, tip_log *b);
+void tip_check_end(const tip_log *log);
 
 #endif

@@ -27,6 +27,7 @@ void tip_draw(tip_plan *plan, uint32_t bytes)
   plan->send_bytes = foal_sim_size(bytes) - 1;
   plan->chunk_max = foal_sim_size(40000);
   plan->conn.room_bytes = foal_sim_size(100000);
+  if (foal_sim_draw(12) == 0) plan->conn.room_bytes = 1 + foal_sim_draw(3);
   /* Many writes of a few bytes take long. */
   if (plan->send_bytes > (uint64_t)plan->conn.room_bytes * WRITES)
     plan->send_bytes = (uint64_t)plan->conn.room_bytes * WRITES;
@@ -109,6 +110,33 @@ void tip_forget_orders(void)
 }
 
 /* ---- the laws between ends ---- */
+
+void tip_meet(tip_log *a, tip_log *b)
+{
+  FOAL_SIM_CHECK(a->partner == NULL || a->partner == b || a->spoiled || b->spoiled);
+  FOAL_SIM_CHECK(b->partner == NULL || b->partner == a || a->spoiled || b->spoiled);
+  a->partner = b;
+  b->partner = a;
+}
+
+/* The peer says that it has sent everything: then it has, and everything is here. */
+void tip_check_end(const tip_log *log)
+{
+  const tip_log *from = log->stream == 0 ? NULL : log->partner;
+  bool plain = log->plan->ctx == NULL || (from != NULL && from->plan->ctx == NULL);
+  if ((log->plan->habits & TIP_BLIND) != 0) return;
+  if (plain && (kit_trouble() & (KIT_FORGED | KIT_BIT(fin))) != 0) return;
+  if (from == NULL) { /* too little came, and nobody knows from whom */
+    FOAL_SIM_CHECK(log->got < TIP_HEADER_BYTES);
+    return;
+  }
+  FOAL_SIM_CHECK(from->finish_called || from->close_called || from->stopping ||
+                 from->closed || from->plan->conn.idle_ms != 0 ||
+                 from->plan->opened != NULL);
+  FOAL_SIM_CHECK(log->got <= from->written);
+  FOAL_SIM_CHECK(log->got == from->written || from->written - log->got < log->expect);
+  foal_sim_mark("ended_clean");
+}
 
 static bool gave_up(const tip_log *log)
 {

@@ -4,8 +4,10 @@
  * `baton_push`: a few senders, one receiver that is idle most of the time: push against
  * take and rest, the one notification, the one wake. `baton_relay`: one or two batons go
  * from worker to worker, all others sleep: parking against waking, and the exact end. A
- * thread may knock meanwhile, with a hold that may be the last one. A lost wake-up shows
- * as a run that is stuck, or that ends before the batons have come home. */
+ * thread may knock meanwhile, with a hold that may be the last one. `baton_door`: a
+ * thread without a hold knocks just when the last message of a worker is on its way to
+ * the same actor. A lost wake-up shows as a run that is stuck, or that ends before the
+ * batons have come home. */
 #include "scenarios.h"
 
 #include "../../runtime/actor.h"
@@ -167,6 +169,72 @@ const foal_scenario baton_pair = {
     .about = "the relay with two workers",
     .start = relay_start,
     .check = relay_check,
+    .options = {.workers = 2},
+    .flags = FOAL_SIM_FINE,
+};
+
+/* ---- door ---- */
+
+typedef struct door_keeper {
+  char unused;
+} door_keeper;
+FOAL_TAG(door_keeper)
+FOAL_ACTOR(door_keeper)
+FOAL_BEHAVIOUR0(door_keeper, go)
+FOAL_BEHAVIOUR0(door_keeper, item)
+FOAL_BEHAVIOUR0(door_keeper, knock)
+
+static struct {
+  door_keeper_tag from, to;
+  uint32_t left, sent, came;
+} door;
+
+static void door_keeper_on_go(door_keeper *self)
+{
+  door.sent++;
+  door_keeper_item(door.to);
+  if (--door.left > 0) door_keeper_go(door_keeper_self(self));
+}
+
+static void door_keeper_on_item(door_keeper *self)
+{
+  (void)self;
+  door.came++;
+}
+
+static void door_keeper_on_knock(door_keeper *self)
+{
+  (void)self;
+}
+
+static void knock_unasked(void *arg)
+{
+  (void)arg;
+  for (uint32_t n = foal_sim_draw(6); n > 0; n--) foal_sim_pause();
+  for (uint32_t n = 1 + foal_sim_draw(6); n > 0; n--) door_keeper_knock(door.to);
+}
+
+static bool door_start(void)
+{
+  memset(&door, 0, sizeof door);
+  door.left = 1 + foal_sim_draw(3);
+  FOAL_SIM_CHECK(door_keeper_spawn_pinned(&door.from, 0));
+  FOAL_SIM_CHECK(door_keeper_spawn_pinned(&door.to, 1));
+  door_keeper_go(door.from);
+  foal_sim_thread(knock_unasked, NULL);
+  return true;
+}
+
+static void door_check(void)
+{
+  FOAL_SIM_CHECK(door.sent > 0 && door.left == 0 && door.came == door.sent);
+}
+
+const foal_scenario baton_door = {
+    .name = "baton_door",
+    .about = "a thread without a hold writes to whom a worker writes last",
+    .start = door_start,
+    .check = door_check,
     .options = {.workers = 2},
     .flags = FOAL_SIM_FINE,
 };

@@ -10,6 +10,7 @@
 
 #include "../../runtime/actor.h"
 #include "../../sim/impl/draw.h"
+#include "../../sim/impl/engine.h"
 
 #include <string.h>
 
@@ -17,7 +18,10 @@ enum {
   SPINNERS_MAX = 4,
   VICTIMS_MAX = 3,
   BATCH = 50,
-  ROUNDS = 8, /* of all spinners, before a victim must have had its turn */
+  BATCH_US = 50,
+  COST_NS = 30000,
+  COSTLY_BATCH = 8, /* the clock is read after 1, 2, 4, 8 messages */
+  ROUNDS = 8,       /* of all spinners, before a victim must have had its turn */
   SPINS_MAX = 200000,
   FRESH_SHARE = 256, /* one turn in so many is for the oldest new actor */
 };
@@ -47,6 +51,7 @@ FOAL_BEHAVIOUR0(heir, reign)
 static struct {
   victim_tag victims[VICTIMS_MAX];
   uint32_t spinners, victims_count, waiting, running, spins, in_row, last, bound;
+  uint32_t cost_ns; /* of a message: a batch ends by time, too */
   bool told;
 } fair;
 
@@ -61,7 +66,8 @@ static void count_spin(uint32_t who)
   fair.in_row = who == fair.last ? fair.in_row + 1 : 1;
   fair.last = who;
   fair.spins++;
-  if (fair.spinners > 1 && fair.bound > 0 && fair.in_row > 2 * BATCH) {
+  uint32_t row_max = fair.cost_ns > 0 ? 2 * COSTLY_BATCH : 2 * BATCH;
+  if (fair.spinners > 1 && fair.bound > 0 && fair.in_row > row_max) {
     foal_sim_fail("one actor handled %u messages in a row, others were ready",
                   fair.in_row);
   }
@@ -83,6 +89,7 @@ static void spinner_on_spin(spinner *self)
 {
   if (fair.told && fair.waiting == 0) return;
   if (fair.told) count_spin(self->me);
+  foal__sim_pass(fair.cost_ns);
   spinner_spin(spinner_self(self));
 }
 
@@ -108,6 +115,7 @@ static bool fair_start(void)
   fair.spinners = foal_sim_size(SPINNERS_MAX);
   fair.victims_count = fair.waiting = foal_sim_size(VICTIMS_MAX);
   bool dynasty = foal_sim_draw(3) == 0;
+  fair.cost_ns = foal_sim_draw(3) == 0 ? COST_NS : 0;
   uint32_t actors = fair.spinners + fair.victims_count;
   if (!foal__sim_on(FOAL__SIM_W_any_order)) {
     fair.bound = actors * BATCH * ROUNDS;
@@ -134,6 +142,6 @@ const foal_scenario rt_fair = {
     .about = "actors that never rest, and those that wait behind them",
     .start = fair_start,
     .check = fair_check,
-    .options = {.workers = 1, .batch_messages = BATCH},
+    .options = {.workers = 1, .batch_messages = BATCH, .batch_us = BATCH_US},
     .steps_max = 400000,
 };

@@ -6,9 +6,10 @@
  * and pass on what they get: mailboxes of one or two messages fill in circles, and yet
  * everything is handled.
  *
- * The bound of `fan_in`: up to `high` may lie in the local FIFO when the inbox is taken,
- * and both can be filled once more before a sender looks; behind the one that finds it
- * full each producer ends its burst. Twice that for senders of both kinds. */
+ * The bound of `fan_in`: `high` may wait before a sender finds the mailbox full; then
+ * each producer ends its burst, and the first of them may be woken again before the last
+ * one is muted: twice that. A consumer that chews sends itself mail, too, which moves
+ * what waits from the inbox to the local list. */
 #include "scenarios.h"
 
 #include "../../runtime/actor.h"
@@ -34,6 +35,7 @@ typedef struct fan_consumer {
 FOAL_TAG(fan_consumer)
 FOAL_ACTOR(fan_consumer)
 FOAL_BEHAVIOUR2(fan_consumer, item, uint32_t, producer, uint32_t, number)
+FOAL_BEHAVIOUR0(fan_consumer, chew)
 
 typedef struct fan_producer {
   uint32_t me, next, worker;
@@ -48,6 +50,7 @@ static struct {
   uint32_t producers, sent, handled, waiting_max, finished, slow_ns;
   uint32_t items[PRODUCERS_MAX];
   uint64_t handled_at[PRODUCERS_MAX];
+  bool chews;
 } fan;
 
 static void fan_consumer_on_item(fan_consumer *self, uint32_t producer, uint32_t number)
@@ -56,6 +59,13 @@ static void fan_consumer_on_item(fan_consumer *self, uint32_t producer, uint32_t
   self->next[producer]++;
   fan.handled++;
   if (fan.slow_ns > 0) foal__sim_pass(foal_sim_draw(fan.slow_ns));
+  if (fan.chews) fan_consumer_chew(fan_consumer_self(self));
+}
+
+/* Mail of its own moves what came from others to the local list. */
+static void fan_consumer_on_chew(fan_consumer *self)
+{
+  (void)self;
 }
 
 static void fan_producer_on_begin(fan_producer *self, uint32_t me)
@@ -86,6 +96,7 @@ static bool fan_start(void)
   memset(&fan, 0, sizeof fan);
   fan.producers = foal_sim_size(PRODUCERS_MAX);
   fan.slow_ns = foal_sim_draw(3) == 0 ? 20000 : 0;
+  fan.chews = foal_sim_draw(3) == 0;
   FOAL_SIM_CHECK(fan_consumer_spawn_pinned(&fan.consumer, foal_sim_draw(foal_workers())));
   for (uint32_t i = 0; i < fan.producers; i++) {
     fan_producer_tag p;
@@ -99,7 +110,7 @@ static bool fan_start(void)
 static void fan_check(void)
 {
   foal_counters c;
-  uint32_t bound = 4 * (FAN_HIGH + fan.producers * BURST_MAX);
+  uint32_t bound = 2 * (FAN_HIGH + fan.producers * BURST_MAX);
   foal_counters_read(&c);
   FOAL_SIM_CHECK(fan.finished == fan.producers && fan.handled == fan.sent);
   FOAL_SIM_CHECK(c.messages_dropped == 0);

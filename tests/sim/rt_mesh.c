@@ -130,6 +130,7 @@ static void mesh_check(void)
   for (uint32_t i = 0; i < mesh.sent; i++) FOAL_SIM_CHECK(mesh.tokens[i].came);
   foal_counters_read(&c);
   FOAL_SIM_CHECK(c.messages_dropped == 0);
+  FOAL_SIM_CHECK(c.messages == (int64_t)(mesh.handled + mesh.count));
   if (c.mutes > 0) foal_sim_mark("mesh_muted");
   if (c.messages_remote > 0) foal_sim_mark("mesh_remote");
   if (c.parks > 8) foal_sim_mark("mesh_parked");

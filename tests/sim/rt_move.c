@@ -30,6 +30,7 @@ FOAL_TIMER(mover, tick)
 static struct {
   mover_tag all[MOVERS_MAX];
   bool pinned[MOVERS_MAX], costly[MOVERS_MAX];
+  bool all_cheap;
   uint32_t count, rounds, sent, handled, seen_moves;
 } move;
 
@@ -108,10 +109,11 @@ static bool move_start(void)
   move.count = 2 + foal_sim_size(MOVERS_MAX - 2);
   move.rounds = 10 + foal_sim_size(ROUNDS_MAX);
   bool crowded = foal_sim_draw(2) == 0; /* all begin on one worker */
+  move.all_cheap = foal_sim_draw(3) == 0;
   for (uint32_t i = 0; i < move.count; i++) {
     uint32_t worker = crowded ? 0 : foal_sim_draw(foal_workers());
     move.pinned[i] = foal_sim_draw(6) == 0;
-    move.costly[i] = foal_sim_draw(2) == 0;
+    move.costly[i] = foal_sim_draw(2) == 0 && !move.all_cheap;
     FOAL_SIM_CHECK(move.pinned[i] ? mover_spawn_pinned(&move.all[i], worker)
                                   : mover_spawn_on(&move.all[i], worker));
   }
@@ -127,9 +129,12 @@ static void move_check(void)
   FOAL_SIM_CHECK(c.messages_dropped == 0);
   if (c.actors_moved > 0) foal_sim_mark("move_moved");
   if (move.seen_moves > 2) foal_sim_mark("move_often");
+  bool cheap = move.all_cheap && !foal__sim_on(FOAL__SIM_W_slow_turns);
+  if (cheap && c.actors_moved > 0) foal_sim_mark("move_fetched");
 }
 
-static const char *const move_marks[] = {"move_moved", "move_often", NULL};
+static const char *const move_marks[] = {"move_moved", "move_often", "move_fetched",
+                                         NULL};
 const foal_scenario rt_move = {
     .name = "move",
     .about = "actors that change workers while they are written to",

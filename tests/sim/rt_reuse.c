@@ -2,16 +2,17 @@
  *
  * A keeper makes mayflies one after the other; each ends with its first call, so that
  * the next one gets the same slot. Tags of the last TAGS lives are kept and called again:
- * nobody hears it, also when as many lives have passed as a byte can count. Some ask for
- * work at the end of their turn and end in it: it is done, once. */
+ * nobody hears it, also when as many lives have passed as a byte can count, and when a
+ * slot has used up its numbers. Some ask for work at the end of their turn and end in it:
+ * it is done, once. */
 #include "scenarios.h"
 
 #include "../../runtime/actor.h"
-#include "../../runtime/impl/worker.h"
+#include "../../runtime/impl/core.h"
 
 #include <string.h>
 
-enum { TAGS = 512, LIVES_MAX = 1200 };
+enum { TAGS = 512, LIVES_MAX = 1200, AGE = 40 };
 
 typedef struct reuse_fly {
   uint32_t number; /* 0: not hatched */
@@ -31,6 +32,7 @@ FOAL_BEHAVIOUR0(reuse_keeper, next)
 static struct {
   reuse_fly_tag flies[TAGS];
   reuse_keeper_tag keeper;
+  bool ages;
   uint32_t lives, lives_max, heard, called, flush_asked, flushed;
 } reuse;
 
@@ -69,6 +71,15 @@ static void call_again(uint32_t lives)
   reuse_fly_call(reuse.flies[(lives - back) % TAGS], lives - back);
 }
 
+/* Makes a slot old: it has few numbers left and must not begin again with the first. */
+static void age(reuse_fly_tag *fly)
+{
+  foal_actor *x = fly->any.slot_;
+  FOAL_SIM_CHECK(fly->any.generation_ > 0 && fly->any.generation_ < UINT32_MAX);
+  if (!reuse.ages || x->generation > LIVES_MAX || x->scheduled) return;
+  x->generation = fly->any.generation_ = UINT32_MAX - 1 - foal_sim_draw(AGE);
+}
+
 static void reuse_keeper_on_next(reuse_keeper *self)
 {
   reuse_fly_tag *fly = &reuse.flies[reuse.lives % TAGS];
@@ -76,6 +87,7 @@ static void reuse_keeper_on_next(reuse_keeper *self)
   call_again(reuse.lives);
   if (reuse.lives == reuse.lives_max) return;
   FOAL_SIM_CHECK(reuse_fly_spawn_on(fly, foal_sim_draw(8) == 0 ? 0 : foal_worker()));
+  age(fly);
   reuse_fly_hatch(*fly, reuse.lives);
   call_again(reuse.lives);
   reuse_fly_call(*fly, reuse.lives++);
@@ -85,6 +97,7 @@ static bool reuse_start(void)
 {
   memset(&reuse, 0, sizeof reuse);
   reuse.lives_max = foal_sim_size(LIVES_MAX);
+  reuse.ages = foal_sim_draw(4) == 0;
   FOAL_SIM_CHECK(reuse_keeper_spawn_pinned(&reuse.keeper, foal_sim_draw(foal_workers())));
   reuse_keeper_next(reuse.keeper);
   return true;

@@ -2,23 +2,37 @@
  * work, until somebody drains or stops: an actor, a thread, or a signal, at any moment.
  *
  * Those that asked are told of the drain once, also those made after it began, and fall
- * silent; then the end comes by itself, long before the time for it is over. A stop ends
+ * silent; then the end comes by itself, long before the time for it is over, or is cut
+ * off just then, when somebody does not finish. A stop, or a second signal, ends
  * everything where it is. In any case nothing may be left. */
 #include "scenarios.h"
 
 #include "../../runtime/actor.h"
-#include "../../runtime/impl/worker.h"
+#include "../../runtime/impl/core.h"
 #include "../../runtime/timer.h"
 #include "../../runtime/work.h"
 #include "../../sim/impl/engine.h"
+#include "../../sim/impl/run.h"
 
+#include <signal.h>
 #include <string.h>
 
-enum { CHATTERS_MAX = 6, TURNS_MAX = 300, LONG_TURNS = 4000, BYTES = 100 };
+enum {
+  CHATTERS_MAX = 6,
+  TURNS_MAX = 300,
+  LONG_TURNS = 4000,
+  BYTES = 100,
+  DRAIN_MS = 3600000,
+  NEVER_MS = 2 * DRAIN_MS,
+  DRAIN_TURNS_MAX = 100000,
+  LATE_MS = 2000,
+  ACTOR_STATUS = 3,
+  THREAD_STATUS = 4,
+};
 
 typedef struct chatter {
   uint32_t me;
-  bool drained, begun;
+  bool drained, begun, other; /* other: asked to be told in the other way */
   foal_timer timer;
 } chatter;
 FOAL_TAG(chatter)
@@ -26,14 +40,20 @@ FOAL_ACTOR_WITH_END(chatter)
 FOAL_BEHAVIOUR1(chatter, begin, uint32_t, me)
 FOAL_BEHAVIOUR0(chatter, talk)
 FOAL_BEHAVIOUR0(chatter, drain)
+FOAL_BEHAVIOUR0(chatter, drain_too)
 FOAL_BEHAVIOUR_ISO(chatter, parcel)
 FOAL_TIMER(chatter, tick)
+FOAL_TIMER(chatter, never)
 FOAL_WORK(chatter, job)
 
 static struct {
   chatter_tag chatters[CHATTERS_MAX];
   uint32_t count, turns, end_at, begun, drains;
   bool with_stop, drained, stopped;
+  bool steady;   /* all talk to themselves only, without a pause */
+  bool stubborn; /* one of them never finishes: it is cut off */
+  uint32_t signals;
+  uint32_t drained_turns; /* turns that there had been when it began */
   uint64_t drained_ms;
   bool poor; /* memory is short: some of it may be lost */
 } stops;
@@ -56,22 +76,36 @@ static void chatter_on_begin(chatter *self, uint32_t me)
   self->me = me;
   self->begun = true;
   stops.begun++;
-  foal__on_drain(chatter_self(self).any, &chatter__be_drain);
+  self->other = foal_sim_draw(3) == 0;
+  foal__on_drain(chatter_self(self).any,
+                 self->other ? &chatter__be_drain_too : &chatter__be_drain);
+  if (stops.stubborn && me == 0) (void)chatter_never_after(self, NEVER_MS);
   self->timer = chatter_tick_after(self, foal_sim_draw(5));
   chatter_talk(chatter_self(self));
 }
 
+static void begin_drain(void)
+{
+  if (!stops.drained) {
+    stops.drained_ms = foal_sim_now_ms();
+    stops.drained_turns = stops.turns;
+  }
+  stops.drained = true;
+  foal_drain();
+}
+
 static void maybe_end(void)
 {
+  uint32_t turns = stops.turns - stops.drained_turns;
+  if (stops.drained && stops.steady && turns > DRAIN_TURNS_MAX)
+    foal_sim_fail("%u turns, and not all know of the drain", turns);
   if (stops.turns++ != stops.end_at) return;
   foal_sim_note(stops.with_stop ? "an actor stops" : "an actor drains");
   if (stops.with_stop) {
     stops.stopped = true;
-    foal_stop(3);
+    foal_stop(ACTOR_STATUS);
   } else {
-    stops.drained_ms = foal_sim_now_ms();
-    stops.drained = true;
-    foal_drain();
+    begin_drain();
   }
 }
 
@@ -102,7 +136,7 @@ static void chatter_on_talk(chatter *self)
 {
   maybe_end();
   if (self->drained) return;
-  switch (foal_sim_draw(8)) {
+  switch (stops.steady ? 8 : foal_sim_draw(8)) {
   case 0:
     send_parcel();
     break;
@@ -150,7 +184,8 @@ static void chatter_on_job(chatter *self, foal_buf **b)
   foal_buf_drop(b);
 }
 
-static void chatter_on_drain(chatter *self)
+static void told(chatter *self) FOAL_TURN;
+static void told(chatter *self)
 {
   FOAL_SIM_CHECK(foal_draining() && !self->drained && self->begun);
   self->drained = true;
@@ -158,24 +193,44 @@ static void chatter_on_drain(chatter *self)
   (void)foal_timer_cancel(self->timer);
 }
 
+static void chatter_on_drain(chatter *self)
+{
+  FOAL_SIM_CHECK(!self->other);
+  told(self);
+}
+
+static void chatter_on_drain_too(chatter *self)
+{
+  FOAL_SIM_CHECK(self->other);
+  told(self);
+}
+
+static void chatter_on_never(chatter *self)
+{
+  (void)self;
+  foal_sim_fail("a drain that should be over by now goes on");
+}
+
 static void chatter_on_end(chatter *self)
 {
   (void)self;
 }
 
-/* A thread that ends the program, once or twice. */
+/* A thread that ends the program; or lets it get two signals, the second one of which
+ * means it. */
 static void ender_run(void *arg)
 {
   (void)arg;
   for (uint32_t n = foal_sim_draw(TURNS_MAX); n > 0; n--) foal_sim_pause();
-  if (!stops.with_stop) {
-    stops.drained_ms = foal_sim_now_ms();
-    stops.drained = true;
-    foal_drain();
+  if (stops.with_stop) {
+    stops.stopped = true;
+    foal_stop(THREAD_STATUS);
     return;
   }
-  stops.stopped = true;
-  foal_stop(4);
+  begin_drain();
+  if (foal_sim_draw(2) == 0) return;
+  for (uint32_t n = foal_sim_draw(TURNS_MAX); n > 0; n--) foal_sim_pause();
+  stops.signals += foal__sim_signal(SIGTERM);
 }
 
 static bool stops_start(void)
@@ -183,6 +238,8 @@ static bool stops_start(void)
   memset(&stops, 0, sizeof stops);
   stops.count = foal_sim_size(CHATTERS_MAX);
   stops.with_stop = foal_sim_draw(2) == 0;
+  stops.stubborn = foal_sim_draw(4) == 0;
+  stops.steady = foal_sim_draw(4) == 0 && !foal__sim_on(FOAL__SIM_W_priorities);
   stops.end_at = foal_sim_size(TURNS_MAX);
   if (foal__sim_on(FOAL__SIM_W_signal) && foal_sim_draw(2) == 0)
     stops.end_at = LONG_TURNS; /* the signal comes first, or nearly never */
@@ -193,6 +250,14 @@ static bool stops_start(void)
   return true;
 }
 
+/* A thread may stand still in the middle of asking for the end, as long as others run. */
+static bool stops_fine_start(void)
+{
+  bool started = stops_start();
+  stops.steady = false;
+  return started;
+}
+
 static bool stops_poor_start(void)
 {
   bool started = stops_start();
@@ -200,26 +265,51 @@ static bool stops_poor_start(void)
   return started;
 }
 
+/* A stubborn one is waited for as long as the drain may take, and not a second time. */
+static void check_duration(void)
+{
+  uint64_t took_ms = foal_sim_now_ms() - stops.drained_ms;
+  if (stops.signals > 0) {
+    if (stops.stubborn) foal_sim_mark("stops_two_signals");
+    FOAL_SIM_CHECK(took_ms < DRAIN_MS / 2);
+  } else if (stops.stubborn) {
+    foal_sim_mark("stops_cut_off");
+    FOAL_SIM_CHECK(took_ms + LATE_MS >= DRAIN_MS && took_ms <= DRAIN_MS + LATE_MS);
+  } else {
+    FOAL_SIM_CHECK(took_ms < DRAIN_MS / 2);
+  }
+}
+
 static void stops_check(void)
 {
+  int status = foal__load(&foal__rt.status, relaxed);
+  bool asked = status == ACTOR_STATUS || status == THREAD_STATUS;
   if (stops.stopped) foal_sim_mark("stops_stopped");
-  if (stops.stopped || stops.poor) return;
+  if (stops.poor) return;
+  FOAL_SIM_CHECK(stops.stopped ? asked || foal__sim_on(FOAL__SIM_W_signal) : status == 0);
+  if (stops.stopped) return;
   if (foal__sim_on(FOAL__SIM_W_signal)) {
     if (!stops.drained) foal_sim_mark("stops_signal");
     return; /* there may have been two */
   }
-  FOAL_SIM_CHECK(stops.drained && stops.drains > 0);
+  FOAL_SIM_CHECK(stops.drained && (stops.drains > 0 || stops.signals > 0));
+  check_duration();
   foal_sim_mark("stops_drained");
 }
 
-static const char *const stops_marks[] = {"stops_stopped", "stops_drained",
-                                          "stops_signal", "stops_made_late", NULL};
+static const char *const stops_marks[] = {"stops_stopped",
+                                          "stops_drained",
+                                          "stops_signal",
+                                          "stops_made_late",
+                                          "stops_cut_off",
+                                          "stops_two_signals",
+                                          NULL};
 const foal_scenario rt_stops = {
     .name = "stops",
     .about = "a drain or a stop at any moment",
     .start = stops_start,
     .check = stops_check,
-    .options = {.drain_ms = 3600000},
+    .options = {.drain_ms = DRAIN_MS},
     .steps_max = 2000000,
     .marks = stops_marks,
     .flags = FOAL_SIM_STOPS,
@@ -237,9 +327,9 @@ const foal_scenario rt_stops_poor = {
 const foal_scenario baton_stops = {
     .name = "baton_stops",
     .about = "a drain or a stop, interleaving at every shared word",
-    .start = stops_start,
+    .start = stops_fine_start,
     .check = stops_check,
-    .options = {.workers = 3, .drain_ms = 3600000},
+    .options = {.workers = 3, .drain_ms = DRAIN_MS},
     .steps_max = 2000000,
     .flags = FOAL_SIM_FINE,
 };

@@ -184,3 +184,71 @@ const foal_scenario rt_timers = {
     .check = timers_check,
     .marks = timers_marks,
 };
+
+/* ---- one alone, with long turns ---- */
+
+enum { NAPS_MAX = 40, NAP_MS_MAX = 200, BUSY_MS_MAX = 100 };
+
+typedef struct napper {
+  uint32_t left;
+  uint64_t due_ns, awake_ns;
+} napper;
+FOAL_TAG(napper)
+FOAL_ACTOR(napper)
+FOAL_BEHAVIOUR1(napper, begin, uint32_t, naps)
+FOAL_TIMER(napper, rise)
+
+static void be_busy(void)
+{
+  if (foal_sim_draw(2) == 0) return;
+  foal__sim_pass((uint64_t)foal_sim_draw(BUSY_MS_MAX * 1000) * 1000);
+}
+
+/* Time passes in the turn, before the timer is armed and after it. */
+static void nap(napper *self) FOAL_TURN;
+static void nap(napper *self)
+{
+  uint64_t delay_ms = foal_sim_draw(NAP_MS_MAX);
+  if (self->left == 0) return;
+  self->left--;
+  be_busy();
+  self->due_ns = foal__sim_now_ns() + delay_ms * 1000000;
+  (void)napper_rise_after(self, delay_ms);
+  be_busy();
+  self->awake_ns = foal__sim_now_ns();
+}
+
+static void napper_on_begin(napper *self, uint32_t naps)
+{
+  self->left = naps;
+  nap(self);
+}
+
+static void napper_on_rise(napper *self)
+{
+  uint64_t now = foal__sim_now_ns(), due = self->due_ns;
+  if (now < due) {
+    foal_sim_fail("a timer is %llu us early", (unsigned long long)(due - now) / 1000);
+  }
+  if (self->awake_ns > due) due = self->awake_ns;
+  if (timers.punctual && now - due > LATE_MS * UINT64_C(1000000)) {
+    foal_sim_fail("a timer is %llu ms late", (unsigned long long)(now - due) / 1000000);
+  }
+  nap(self);
+}
+
+static bool naps_start(void)
+{
+  napper_tag one;
+  timers.punctual =
+      !foal__sim_on(FOAL__SIM_W_skew) && !foal__sim_on(FOAL__SIM_W_slow_turns);
+  if (!napper_spawn_on(&one, foal_sim_draw(foal_workers()))) return false;
+  napper_begin(one, foal_sim_size(NAPS_MAX));
+  return true;
+}
+
+const foal_scenario rt_naps = {
+    .name = "naps",
+    .about = "one timer after the other, armed in long turns",
+    .start = naps_start,
+};

@@ -24,8 +24,13 @@
   X(rt_circle)                                                                           \
   X(rt_tree)                                                                             \
   X(rt_timers)                                                                           \
+  X(rt_naps)                                                                             \
   X(rt_watch)                                                                            \
   X(rt_reuse)                                                                            \
+  X(rt_last)                                                                             \
+  X(rt_bytes)                                                                            \
+  X(rt_thrift)                                                                           \
+  X(rt_crowd)                                                                            \
   X(rt_watch_poor)                                                                       \
   X(rt_work)                                                                             \
   X(rt_work_poor)                                                                        \
@@ -37,6 +42,7 @@
   X(baton_push)                                                                          \
   X(baton_relay)                                                                         \
   X(baton_pair)                                                                          \
+  X(baton_door)                                                                          \
   X(baton_wake)                                                                          \
   X(baton_wake_pair)                                                                     \
   X(baton_late)                                                                          \
@@ -46,6 +52,7 @@
   X(baton_circle)                                                                        \
   X(baton_tree)                                                                          \
   X(baton_watch)                                                                         \
+  X(baton_last)                                                                          \
   X(baton_work)                                                                          \
   X(baton_guests)                                                                        \
   X(baton_stops)                                                                         \
@@ -62,11 +69,16 @@
   X(net_bulk)                                                                            \
   X(tls_bulk)                                                                            \
   X(net_time)                                                                            \
+  X(net_dial)                                                                            \
+  X(net_bounds)                                                                          \
   X(net_cap)                                                                             \
   X(net_churn)                                                                           \
   X(tls_churn)                                                                           \
   X(net_proxy)                                                                           \
   X(tls_hostile)                                                                         \
+  X(tls_cross)                                                                           \
+  X(tls_soon)                                                                            \
+  X(tls_bare)                                                                            \
   X(tls_session)                                                                         \
   X(tls_handshake)
 

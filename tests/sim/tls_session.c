@@ -218,8 +218,10 @@ static void half_on_resume(half *self, foal_buf **b, half_tag server)
 {
   uint32_t len = (uint32_t)foal_buf_len(*b);
   self->peer = server;
-  if (now == FORGED)
-    foal_buf_bytes(*b)[foal_sim_draw(len)] ^= (uint8_t)(1 << foal_sim_draw(8));
+  if (now == FORGED) {
+    uint8_t bit = (uint8_t)(1 << foal_sim_draw(8));
+    foal_buf_bytes(*b)[foal_sim_draw(len)] ^= bit;
+  }
   self->ssl = foal_ssl_client_resume(client_ctx, host(), *b);
   FOAL_SIM_CHECK(self->ssl != NULL);
   foal_buf_drop(b);
