@@ -305,8 +305,9 @@ void foal__sim_child_watch(foal__sim_child *c)
     c->cpu_s = cpu_s;
     c->wall_s = wall_s;
   } else if (c->hangs) {
-    if (wall_s - c->wall_s > LAST_WORDS_S) kill(c->pid, SIGKILL);
-  } else if (cpu_s - c->cpu_s > c->hang_s || wall_s - c->wall_s > FOAL__SIM_BLOCKED_S) {
+    if (wall_s - c->wall_s > (double)LAST_WORDS_S) kill(c->pid, SIGKILL);
+  } else if (cpu_s - c->cpu_s > c->hang_s ||
+             wall_s - c->wall_s > (double)FOAL__SIM_BLOCKED_S) {
     c->hangs = true;
     c->wall_s = wall_s;
     kill(c->pid, SIGABRT);

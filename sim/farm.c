@@ -126,7 +126,8 @@ static void tell_progress(foal__sim_farm *farm, const foal__sim_plan *plan,
 {
   bool terminal = isatty(STDERR_FILENO);
   double now_s = foal__sim_wall_s();
-  if (farm->options->quiet || now_s - farm->told_s < (terminal ? 0.2 : TELL_S)) return;
+  if (farm->options->quiet || now_s - farm->told_s < (terminal ? 0.2 : (double)TELL_S))
+    return;
   farm->told_s = now_s;
   uint64_t done = farm->units_before + sum->runs + sum->failed;
   double rate = (double)done / (now_s - farm->started_s + 1e-9);
