@@ -104,7 +104,7 @@ static bool take_less(search *s)
 
 bool foal__sim_shrink(foal__sim_verdict *verdict)
 {
-  search s = {verdict, foal__sim_wall_s() + TIME_S, 0};
+  search s = {verdict, foal__sim_wall_s() + (double)TIME_S, 0};
   foal__sim_unit unit = verdict->unit;
   /* Again, to learn what it has; what fails by chance cannot be made smaller. */
   if (!take_if_same(&s, &unit)) {
