@@ -125,6 +125,7 @@ static void add_record(session_run *r, const uint8_t *at, size_t len, size_t sai
   memcpy(one->at, at, len);
   one->len = len;
   one->said = said;
+  one->lost = false;
 }
 
 /* Cuts honest bytes into records; `before` and `after`: the peer's text in the stream

@@ -19,6 +19,7 @@ typedef struct session_record {
   uint8_t *at;
   size_t len;
   size_t said; /* at most so much of the peer's text is in the stream up to its end */
+  bool lost;   /* it was never given */
 } session_record;
 
 typedef struct session_run {

@@ -132,7 +132,7 @@ static void cut_short(session_run *r)
   uint8_t *copy = steal(r, &len);
   if (copy == NULL) return;
   session_tamper(r);
-  r->next++;
+  r->records[r->next++].lost = keep % len == 0;
   session_give(r, copy, keep % len);
   free(copy);
 }
@@ -168,6 +168,7 @@ static void replay(session_run *r)
   size_t which = input_byte(&r->in), times = 1 + (size_t)input_byte(&r->in);
   if (r->next == 0) return;
   const session_record *one = &r->records[r->next - 1 - which % r->next];
+  if (one->lost) return; /* it would come late, but in its place */
   for (size_t i = 0; i < times; i++) give_raw(r, one->at, one->len);
 }
 
@@ -185,7 +186,7 @@ static void lose(session_run *r)
 {
   if (r->next == r->record_count) return;
   session_tamper(r);
-  r->next++;
+  r->records[r->next++].lost = true;
 }
 
 static void raw(session_run *r)

@@ -87,6 +87,21 @@ Test(ssl_ticket, a_ticket_is_for_one_host)
   pair_end(&p);
 }
 
+/* Without server names in the way: the client itself does not resume what was never
+ * checked for this address. */
+Test(ssl_ticket, a_session_is_no_way_round_the_check_of_names)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    pair_prepare(&p);
+    pair_only(&p, both[i]);
+    cr_assert_not(resumes(&p, NULL, "192.0.2.1"));
+    cr_assert_eq(foal_ssl_state(p.client), FOAL_SSL_AUTH_FAIL);
+    pair_end(&p);
+  }
+}
+
 /* RFC 6066 3, for clients that look at no names: the server compares them. */
 Test(ssl_ticket, a_session_is_resumed_under_its_own_name_only)
 {
