@@ -33,5 +33,6 @@
 #include "ssl/ssl.h"
 
 #include "net/conn.h"
+#include "net/protocol.h"
 
 #endif

@@ -2,7 +2,7 @@
 #include "impl/addr.h"
 
 #include "../runtime/impl/assert.h"
-#include "conn.h"
+#include "protocol.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

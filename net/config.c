@@ -33,31 +33,52 @@ static foal_conn_options with_defaults(foal_conn_options o)
   return o;
 }
 
+/* What lies in the text of a config. */
+typedef struct parts {
+  const char *host, *name;
+  const void *session;
+  size_t session_bytes;
+} parts;
+
 /* Everything but the context. */
-static foal__config *make(const foal_protocol *protocol, const char *host,
-                          const char *name)
+static foal__config *make(const foal_protocol *protocol, const parts *p)
 {
-  size_t host_size = strlen(host) + 1, name_size = strlen(name) + 1;
+  size_t host_size = strlen(p->host) + 1, name_size = strlen(p->name) + 1;
+  size_t text_bytes = host_size + name_size + p->session_bytes;
   foal_assert(protocol != NULL && protocol->closed != NULL);
-  foal__config *c = foal__alloc(sizeof *c + host_size + name_size);
+  foal__config *c = foal__alloc(sizeof *c + text_bytes);
   if (c == NULL) return NULL;
   memset(c, 0, sizeof *c);
   foal__refs_begin(&c->refs);
   c->protocol = protocol;
-  memcpy(c->text, host, host_size);
-  memcpy(c->text + host_size, name, name_size);
+  memcpy(c->text, p->host, host_size);
+  memcpy(c->text + host_size, p->name, name_size);
+  if (p->session_bytes > 0)
+    memcpy(c->text + host_size + name_size, p->session, p->session_bytes);
   c->host = c->text;
   c->verify_name = c->text + host_size;
+  c->session = c->text + host_size + name_size;
+  c->session_bytes = p->session_bytes;
+  c->text_bytes = text_bytes;
   return c;
+}
+
+FOAL_TRUSTED static parts parts_of(const foal_connect_options *options)
+{
+  parts p = {.host = options->host != NULL ? options->host : ""};
+  p.name = options->verify_name != NULL ? options->verify_name : p.host;
+  if (options->session == NULL) return p;
+  p.session = foal_buf_data(options->session);
+  p.session_bytes = foal_buf_len(options->session);
+  return p;
 }
 
 foal__config *foal__config_new(const foal_protocol *protocol,
                                const foal_connect_options *options)
 {
   foal_assert(options != NULL);
-  const char *host = options->host != NULL ? options->host : "";
-  const char *name = options->verify_name != NULL ? options->verify_name : host;
-  foal__config *c = make(protocol, host, name);
+  parts p = parts_of(options);
+  foal__config *c = make(protocol, &p);
   if (c == NULL) return NULL;
   c->options = with_defaults(options->conn);
   c->port = options->port;
@@ -70,7 +91,8 @@ foal__config *foal__config_new(const foal_protocol *protocol,
 foal__config *foal__config_with(const foal__config *config, foal_ssl_ctx **ctx)
 {
   foal_assert(config != NULL && ctx != NULL && *ctx != NULL);
-  foal__config *c = make(config->protocol, config->host, config->verify_name);
+  parts p = {config->host, config->verify_name, config->session, config->session_bytes};
+  foal__config *c = make(config->protocol, &p);
   if (c == NULL) {
     foal_ssl_ctx_drop(ctx);
     return NULL;
@@ -97,5 +119,6 @@ void foal__config_drop(foal__config **config)
   *config = NULL;
   if (!foal__refs_drop(&c->refs)) return;
   if (c->ctx != NULL) foal_ssl_ctx_drop(&c->ctx);
+  explicit_bzero(c->text, c->text_bytes); /* the session holds keys */
   foal__free(c);
 }

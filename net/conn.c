@@ -27,6 +27,7 @@ static void flush(void *user)
   c->flush_due = false;
   c->flushing = true;
   for (int pass = 0; pass < PASSES_A_TURN; pass++) {
+    foal__conn_settle(c);
     bool more = c->stalled || c->phase >= FOAL__CONN_CLOSING || foal__conn_has_failed(c);
     if (more) foal__conn_take_in(c);
     foal__conn_put_out(c);
@@ -34,7 +35,7 @@ static void flush(void *user)
   }
   foal__conn_report_in(c);
   c->flushing = false;
-  if (c->asking || (c->stalled && foal__conn_may_deliver(c))) {
+  if (c->asking || c->yielded || (c->stalled && foal__conn_may_deliver(c))) {
     foal__proto_tag me = {foal__self_tag(user)};
     foal__proto_more(me);
   }
@@ -43,7 +44,10 @@ static void flush(void *user)
 FOAL_HANDLE0(foal__proto, more)
 static void foal__proto_on_more(foal__proto *user)
 {
-  foal__conn_schedule(foal__conn_of(user));
+  foal_conn *c = foal__conn_of(user);
+  foal_assert(c->config != NULL);
+  c->yielded = false;
+  foal__conn_schedule(c);
 }
 
 void foal__conn_schedule(foal_conn *c)
@@ -68,6 +72,7 @@ void foal__conn_begin(foal__proto_tag user, foal__tcp_tag tcp, foal__config *con
   foal_conn *c = foal__conn_of(foal__fresh_state(user.any));
   foal_assert(config != NULL && c->config == NULL);
   c->config = foal__config_share(config);
+  c->protocol = config->protocol;
   c->tcp = tcp;
   c->phase = FOAL__CONN_CONNECTING;
   c->credit = true;
@@ -100,20 +105,41 @@ bool foal__connect(const foal_protocol *protocol, const foal_connect_options *op
   return dialing;
 }
 
+static foal_ssl *client_session(const foal__config *config) FOAL_TURN;
+static foal_ssl *client_session(const foal__config *config)
+{
+  foal_buf *saved;
+  if (config->session_bytes == 0 ||
+      !foal_buf_from(&saved, config->session, config->session_bytes))
+    return foal_ssl_client(config->ctx, config->verify_name);
+  foal_buf_mark_secret(saved);
+  foal_ssl *s = foal_ssl_client_resume(config->ctx, config->verify_name, saved);
+  foal_buf_drop(&saved);
+  return s;
+}
+
 static void begin_tls(foal_conn *c) FOAL_TURN;
 static void begin_tls(foal_conn *c)
 {
   const foal__config *config = c->config;
   foal_assert(c->ssl == NULL && config->ctx != NULL);
   c->phase = FOAL__CONN_HANDSHAKE;
+  c->tls = true;
   bool server = !foal_tag_is_nobody(config->listener);
-  c->ssl = server ? foal_ssl_server(config->ctx)
-                  : foal_ssl_client(config->ctx, config->verify_name);
+  c->ssl = server ? foal_ssl_server(config->ctx) : client_session(config);
   if (c->ssl == NULL) {
     foal__conn_fail(c, (foal__cause){FOAL_NO_MEMORY, 0});
   } else if (foal__conn_has_failed(c)) {
     foal__conn_fail(c, (foal__cause){foal_ssl_error(c->ssl), 0});
   }
+}
+
+FOAL_HANDLE1(foal__proto, local, foal__addr, local)
+static void foal__proto_on_local(foal__proto *user, foal__addr local)
+{
+  foal_conn *c = foal__conn_of(user);
+  foal_assert(c->config != NULL);
+  c->local = local;
 }
 
 FOAL_HANDLE1(foal__proto, connected, foal__addr, peer)
@@ -127,7 +153,7 @@ static void foal__proto_on_connected(foal__proto *user, foal__addr peer)
     begin_tls(c);
   } else {
     c->phase = FOAL__CONN_OPEN;
-    c->config->protocol->opened(user, c);
+    c->protocol->opened(user, c);
   }
   foal__conn_schedule(c);
 }
@@ -139,7 +165,7 @@ void foal__conn_fail(foal_conn *c, foal__cause cause)
   foal_assert(cause.err != FOAL_OK);
   if (c->phase > FOAL__CONN_CLOSING) return;
   if (c->cause.err == FOAL_OK) c->cause = cause;
-  if (c->config->ctx == NULL) { /* a FIN would call what was dropped the end */
+  if (!c->tls) { /* a FIN would call what was dropped the end */
     foal_conn_abort(c, c->cause.err);
     return;
   }
@@ -160,13 +186,14 @@ void foal__conn_close(foal_conn *c)
 static foal_err judge(const foal_conn *c, foal__cause cause) FOAL_TURN;
 static foal_err judge(const foal_conn *c, foal__cause cause)
 {
+  bool tls = foal__conn_is_tls(c);
   bool told_by_tls = c->ssl != NULL && foal_ssl_end_seen(c->ssl);
   if (c->cause.err != FOAL_OK) return c->cause.err;
   /* Both have said that they are finished: what the transport does now changes
    * nothing. */
   if (told_by_tls && c->phase == FOAL__CONN_LINGER) return FOAL_CLEAN;
   if (cause.err != FOAL_CLEAN && cause.err != FOAL_LOCAL) return cause.err;
-  if (c->config->ctx != NULL) return told_by_tls ? FOAL_CLEAN : FOAL_LOCAL;
+  if (tls) return told_by_tls ? FOAL_CLEAN : FOAL_LOCAL;
   return cause.err;
 }
 
@@ -195,7 +222,8 @@ static void say_closed(foal_conn *c, foal__cause cause)
     c->cause = (foal__cause){why, why == cause.err ? cause.os : 0};
   c->phase = FOAL__CONN_CLOSED;
   log_end(c, why);
-  c->config->protocol->closed(foal__user_of(c), why);
+  foal__conn_settle_all(c, why);
+  c->protocol->closed(foal__user_of(c), why);
 }
 
 FOAL_HANDLE1(foal__proto, closed, foal__cause, cause)
@@ -226,7 +254,7 @@ static void foal__proto_on_stopping(foal__proto *user)
   foal_assert(c->config != NULL);
   if (c->phase != FOAL__CONN_OPEN || c->stopping) return;
   c->stopping = true;
-  c->config->protocol->ended(user, FOAL_STOPPED);
+  c->protocol->ended(user, FOAL_STOPPED);
 }
 
 /* The actor ends: by itself after `closed`, or because somebody ended it before. */
@@ -237,13 +265,14 @@ FOAL_TRUSTED void foal__conn_end(void *self)
   if (c->config == NULL) return;
   if (c->phase != FOAL__CONN_CLOSED) {
     bool stopped = foal__leaving() || foal_draining();
-    bool cut = c->config->ctx == NULL && foal_bufq_count(&c->out) > 0;
+    bool cut = !c->tls && foal_bufq_count(&c->out) > 0;
     foal__tcp_abort(c->tcp, cut); /* a plain FIN would say that this was all */
     say_closed(c, (foal__cause){stopped ? FOAL_STOPPED : FOAL_LOCAL, 0});
   }
   foal_ssl_free(&c->ssl);
   foal_bufq_clear(&c->in);
   foal__conn_forget_out(c);
+  foal__receipts_drop(&c->receipts);
   foal__config_drop(&c->config);
 }
 

@@ -1,54 +1,42 @@
-/* conn.h - a connection as the protocol sees it: plain or TLS, client or server, the
- * same.
+/* conn.h - a connection: plain or TLS, client or server, the same. What a protocol can do
+ * with it; what happens to a protocol is in protocol.h.
  *
- *    typedef struct echo { foal_conn *conn FOAL_REF; } echo;
- *    FOAL_TAG(echo)
- *    FOAL_PROTOCOL(echo)
- *    static void echo_on_opened(echo *self, foal_conn *conn) { self->conn = conn; }
- *    static void echo_on_received(echo *self, foal_buf **data) {
- *    foal_conn_write(self->conn, data); } static void echo_on_sendable(echo *self, size_t
- *    room) {...} static void echo_on_ended(echo *self, foal_err why) {
- *    foal_conn_close(self->conn); } static void echo_on_closed(echo *self, foal_err why)
- *    {...}
- *
- * Laws. `opened` comes at most once, after the TLS handshake. `closed` comes exactly once
- * and last; without an `opened` before it the connection never worked. `ended` comes at
- * most once for the peer (FOAL_CLEAN: it has sent everything; writing goes on as long as
- * you like) and at most once for the program (FOAL_STOPPED: finish what you are doing and
- * close). What was written before foal_conn_close is delivered before the end. A stream
- * that breaks off without close_notify is never clean: `closed` says FOAL_TRUNCATED.
+ * Everything here runs in a turn of the connection's actor and may be called in any
+ * handler and behaviour of it. No handler is called from inside: what follows comes later.
  *
  * Backpressure. Writing is always accepted; foal_conn_room says how much still should be.
  * When a write leaves no room, one `sendable` follows as soon as there is room again. If
  * it was made in `received`, or the queue grows by 192 KiB more, nothing is read from the
  * peer until then (other writes do not stop reading: two sides that stream to each other
  * would block each other; a relay that mutes itself when it is 64 KiB ahead stays below
- * that). Who ignores all that is cut off at queue_bytes_max with FOAL_LIMIT.
- */
+ * that). Who ignores all that is cut off at queue_bytes_max with FOAL_LIMIT. */
 #ifndef FOAL_CONN_H
 #define FOAL_CONN_H
 
-#include "../runtime/actor.h"
 #include "../runtime/buf.h"
+#include "../runtime/err.h"
 #include "../ssl/ctx.h"
 #include "../ssl/ssl.h"
 
 typedef struct foal_conn foal_conn; /* ref: lives in its actor */
 
-/* The handlers of a protocol; made by FOAL_PROTOCOL. */
-typedef struct foal_protocol {
-  foal_type type;
-  void (*opened)(void *self, foal_conn *conn);
-  void (*received)(void *self, foal_buf **data);
-  void (*sendable)(void *self, size_t room_bytes);
-  void (*ended)(void *self, foal_err why);
-  void (*closed)(void *self, foal_err why);
-} foal_protocol;
+enum {
+  FOAL_RECEIPTS_MAX = 4096, /* that one connection can owe */
+  FOAL_ADDR_TEXT_BYTES = 72 /* that the text of an address and its port needs */
+};
+
+/* Settings of a socket that can be changed while it works: foal_conn_set. */
+typedef enum foal_conn_option {
+  FOAL_CONN_NAGLE,         /* 0 or 1: gather small segments, RFC 896; off unless set */
+  FOAL_CONN_KEEPALIVE_S,   /* seconds of silence until the peer is probed; 0: never */
+  FOAL_CONN_RECEIVE_BYTES, /* the system's receive buffer, SO_RCVBUF */
+  FOAL_CONN_SEND_BYTES     /* the system's send buffer, SO_SNDBUF */
+} foal_conn_option;
 
 /* What is the same for every connection of a listener or a client. Zero: the default. */
 typedef struct foal_conn_options {
   const void *context;      /* borrowed, must outlive foal_run; see foal_conn_context */
-  uint32_t connect_ms;      /* name look-up excluded; default 30000 */
+  uint32_t connect_ms;      /* look-up of the name and all attempts; default 30000 */
   uint32_t handshake_ms;    /* from accept or connect to `opened`; default 10000 */
   uint32_t idle_ms;         /* no byte in either direction; default 0: never */
   uint32_t write_ms;        /* no progress in writing; default 30000 */
@@ -56,32 +44,11 @@ typedef struct foal_conn_options {
   uint32_t linger_bytes;    /* thrown away meanwhile; default 65536 */
   uint32_t room_bytes;      /* queue that counts as full; default 32768 */
   uint32_t queue_bytes_max; /* queue that ends the connection; default 4 MiB */
+  uint32_t keepalive_s;     /* FOAL_CONN_KEEPALIVE_S; default 0: never */
+  uint32_t receive_bytes;   /* FOAL_CONN_RECEIVE_BYTES; default: the system's */
+  uint32_t send_bytes;      /* FOAL_CONN_SEND_BYTES; default: the system's */
+  bool nagle;               /* FOAL_CONN_NAGLE; default off */
 } foal_conn_options;
-
-/* Where to connect to. Zero in optional fields: the default. */
-typedef struct foal_connect_options {
-  const char *host; /* name or address; copied */
-  uint16_t port;
-  foal_ssl_ctx *ctx;       /* val, shared; NULL: plain TCP */
-  const char *verify_name; /* name the certificate must carry; default: host; copied */
-  foal_conn_options conn;
-} foal_connect_options;
-
-/* Where to listen. Zero in optional fields: the default. */
-typedef struct foal_listen_options {
-  const char *host;         /* name or address; default "0.0.0.0"; copied */
-  uint16_t port;            /* 0: any free one */
-  foal_ssl_ctx *ctx;        /* val, shared; NULL: plain TCP */
-  uint32_t backlog;         /* default 4096, cut by the kernel */
-  uint32_t connections_max; /* more wait in the backlog; default: open-file limit - 64 */
-  foal_conn_options conn;
-} foal_listen_options;
-
-/* An open listener: a value. */
-typedef struct foal_listener {
-  foal_tag any;
-  uint16_t port; /* the real one */
-} foal_listener;
 
 /** Takes the bytes to be sent, in order. Accepted while the connection is open and
  *  foal_conn_finish or foal_conn_close was not called; otherwise they are dropped.
@@ -90,6 +57,22 @@ typedef struct foal_listener {
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_write(foal_conn *conn, foal_buf **data)
     FOAL_TURN FOAL_TAKES(*data);
+
+/** As foal_conn_write, with an answer now and a receipt later: exactly one
+ *  T_on_receipt(self, token, how) follows an accepted piece, in the order of sending and
+ *  before `closed`. FOAL_OK: the operating system has taken its last byte, encrypted; any
+ *  other reason: that is not known, and never will be. To send several buffers as one
+ *  piece, write all but the last.
+ *  conn   ref, borrowed; its handlers are those of FOAL_PROTOCOL_RECEIPTS
+ *  data   iso, moved, also on failure; *data is NULL on return; may be empty
+ *  token  any number; handed back by the receipt
+ *  runs   on a turn of the connection's actor
+ *  fails  FOAL_BAD_STATE: not open (yet, or any more), or finished; FOAL_FULL: the queue
+ *         would pass queue_bytes_max, or FOAL_RECEIPTS_MAX receipts are owed;
+ *         FOAL_NO_MEMORY. The bytes are dropped, no receipt follows, nothing else changes
+ *  source lori's send: accepted at once, then exactly one of sent and failed */
+FOAL_API foal_err foal_conn_send(foal_conn *conn, foal_buf **data, uint64_t token)
+    FOAL_TURN FOAL_TAKES(*data) FOAL_MUST;
 
 /** How many bytes should still be written now; 0: wait for `sendable`, which follows.
  *  conn   ref, borrowed
@@ -103,8 +86,8 @@ FOAL_API size_t foal_conn_room(foal_conn *conn) FOAL_TURN;
 FOAL_API void foal_conn_finish(foal_conn *conn) FOAL_TURN;
 
 /** Closes gracefully: what was written goes out, then close_notify and FIN; the peer's
- *  rest is thrown away for linger_ms. Nothing is delivered any more but `closed`. A
- *  second call does nothing.
+ *  rest is thrown away for linger_ms. Nothing is delivered any more but receipts and
+ *  `closed`. A second call does nothing.
  *  conn   ref, borrowed
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_close(foal_conn *conn) FOAL_TURN;
@@ -131,6 +114,44 @@ FOAL_API void foal_conn_unmute(foal_conn *conn) FOAL_TURN;
  *  bytes  0 .. 65536, else the program aborts
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_expect(foal_conn *conn, size_t bytes) FOAL_TURN;
+
+/** Ends this turn's deliveries with the present `received`: what else has arrived is
+ *  delivered in a later turn, after other actors had theirs. Outside `received` it puts
+ *  off the next delivery in the same way.
+ *  conn   ref, borrowed
+ *  runs   on a turn of the connection's actor */
+FOAL_API void foal_conn_yield(foal_conn *conn) FOAL_TURN;
+
+/** Turns a plain connection into TLS (STARTTLS). What was written before leaves first, in
+ *  plain; then the handshake runs, within handshake_ms, and `opened` is called once more.
+ *  A failure ends the connection: `closed` says why. Until `opened` nothing can be
+ *  written. The side that connected is the TLS client.
+ *  conn   ref, borrowed
+ *  ctx    val, borrowed; frozen by this and kept alive by the connection
+ *  name   borrowed text: the name the server's certificate must carry; NULL: the
+ *         verify_name or host that was connected to. Ignored on the accepting side
+ *  runs   on a turn of the connection's actor
+ *  fails  FOAL_EARLY_BYTES: bytes have arrived that nobody has read: what a third person
+ *         put in front of the handshake must never be taken for the peer's (as in
+ *         CVE-2021-23222). The same goes for bytes behind the command in the buffer that
+ *         `received` gave: refuse them. FOAL_BAD_STATE: TLS already, not open, muted,
+ *         finished, or a context that cannot serve; FOAL_BAD_NAME; FOAL_NO_MEMORY. The
+ *         connection is as it was
+ *  source RFC 3207 6, RFC 2595 */
+FOAL_API foal_err foal_conn_start_tls(foal_conn *conn, foal_ssl_ctx *ctx,
+                                      const char *name) FOAL_TURN FOAL_MUST;
+
+/** Changes a setting of the socket. The actor that owns the socket does it, in order with
+ *  what was written; what the system refuses is logged.
+ *  conn    ref, borrowed
+ *  option  one of the enumerators
+ *  value   as the enumerator says
+ *  runs    on a turn of the connection's actor
+ *  fails   FOAL_BAD_STATE: not open; FOAL_BAD_ARGUMENT: no such option, or a value that
+ *          no system takes (above 32767 s, above 2^30 bytes, 0 bytes)
+ *  source  tcp(7), socket(7) */
+FOAL_API foal_err foal_conn_set(foal_conn *conn, foal_conn_option option, uint32_t value)
+    FOAL_TURN FOAL_MUST;
 
 /** Changes the idle timeout from now on.
  *  conn     ref, borrowed
@@ -163,100 +184,19 @@ FOAL_API foal_err foal_conn_key_update(foal_conn *conn) FOAL_TURN FOAL_MUST;
  *  runs   on a turn of the connection's actor */
 FOAL_API const char *foal_conn_peer(const foal_conn *conn) FOAL_TURN;
 
+/** This side's address as text, in the form of foal_conn_peer.
+ *  conn   ref, borrowed
+ *  text   filled and ended by a 0; "" when unknown
+ *  size   bytes of it; FOAL_ADDR_TEXT_BYTES are always enough, less cuts the text
+ *  returns the length of the whole text
+ *  runs   on a turn of the connection's actor */
+FOAL_API size_t foal_conn_local(const foal_conn *conn, char *text, size_t size) FOAL_TURN;
+
 /** Details of the reason in `closed`: which alert, which certificate, which error. Valid
  *  in the handler of `closed`.
  *  conn   ref, borrowed
  *  returns borrowed; "" when there is nothing to add
  *  runs   on a turn of the connection's actor */
 FOAL_API const char *foal_conn_reason(const foal_conn *conn) FOAL_TURN;
-
-/** Reads a port number: decimal digits, 0 to 65535, nothing else.
- *  text   borrowed; NULL is refused
- *  out    filled on success
- *  runs   anywhere
- *  fails  false: not such a number */
-FOAL_API bool foal_port_from(const char *text, uint16_t *out) FOAL_MUST;
-
-/** Closes a listener; its connections go on.
- *  listener  value; a closed one is ignored
- *  runs      anywhere */
-FOAL_API void foal_listener_close(foal_listener listener);
-
-/** Accepts with another context from now on; running connections keep theirs.
- *  listener  value
- *  ctx       val, shared by this call; the caller keeps its handle
- *  runs      anywhere */
-FOAL_API void foal_listener_reload(foal_listener listener, foal_ssl_ctx *ctx);
-
-/* Used by FOAL_PROTOCOL. */
-FOAL_API void foal__conn_end(void *self);
-FOAL_API foal_conn *foal__conn_self(void *self) FOAL_TURN;
-FOAL_API foal_err foal__listen(const foal_protocol *protocol,
-                               const foal_listen_options *options, foal_listener *out)
-    FOAL_MUST;
-FOAL_API bool foal__connect(const foal_protocol *protocol,
-                            const foal_connect_options *options, foal_tag *out) FOAL_MUST;
-
-/** Makes T a protocol: five handlers to be written (above), and
- *    foal_err T_listen(const foal_listen_options *, foal_listener *out)
- *        binds at once: errors are FOAL_ADDRESS_IN_USE, FOAL_ACCESS_DENIED, ... on any
- *        turn or between foal_start and foal_run. Every connection gets an actor of type
- *        T, zeroed.
- *    bool T_connect(const foal_connect_options *, T_tag *out)
- *        false: out of memory. Everything else arrives as `closed`.
- *    T_tag T_self(const T *self)
- *    foal_conn *T_conn(T *self)
- *        the connection, in every handler, also in a `closed` without an `opened` before.
- *  T can have behaviours of its own beside (FOAL_BEHAVIOUR1 ...), so other actors can
- *  send to it.
- *  T   a complete struct type; FOAL_TAG(T) stands before */
-#define FOAL_PROTOCOL(T)                                                                 \
-  static void T##_on_opened(T *self, foal_conn *conn) FOAL_TURN;                         \
-  static void T##_on_received(T *self, foal_buf **data) FOAL_TURN FOAL_TAKES(*data);     \
-  static void T##_on_sendable(T *self, size_t room_bytes) FOAL_TURN;                     \
-  static void T##_on_ended(T *self, foal_err why) FOAL_TURN;                             \
-  static void T##_on_closed(T *self, foal_err why) FOAL_TURN;                            \
-  FOAL_TRUSTED static void T##__opened(void *self_, foal_conn *conn_)                    \
-  {                                                                                      \
-    T##_on_opened((T *)self_, conn_);                                                    \
-  }                                                                                      \
-  FOAL_TRUSTED static void T##__received(void *self_, foal_buf **data_)                  \
-  {                                                                                      \
-    T##_on_received((T *)self_, data_);                                                  \
-  }                                                                                      \
-  FOAL_TRUSTED static void T##__sendable(void *self_, size_t room_bytes_)                \
-  {                                                                                      \
-    T##_on_sendable((T *)self_, room_bytes_);                                            \
-  }                                                                                      \
-  FOAL_TRUSTED static void T##__ended(void *self_, foal_err why_)                        \
-  {                                                                                      \
-    T##_on_ended((T *)self_, why_);                                                      \
-  }                                                                                      \
-  FOAL_TRUSTED static void T##__closed(void *self_, foal_err why_)                       \
-  {                                                                                      \
-    T##_on_closed((T *)self_, why_);                                                     \
-  }                                                                                      \
-  static const foal_protocol T##__protocol = {{#T, sizeof(T), foal__conn_end},           \
-                                              T##__opened,                               \
-                                              T##__received,                             \
-                                              T##__sendable,                             \
-                                              T##__ended,                                \
-                                              T##__closed};                              \
-  FOAL_UNUSED FOAL_MUST static inline foal_err T##_listen(                               \
-      const foal_listen_options *options_, foal_listener *out_)                          \
-  {                                                                                      \
-    return foal__listen(&T##__protocol, options_, out_);                                 \
-  }                                                                                      \
-  FOAL_UNUSED FOAL_MUST static inline bool T##_connect(                                  \
-      const foal_connect_options *options_, T##_tag *out_)                               \
-  {                                                                                      \
-    return foal__connect(&T##__protocol, options_, &out_->any);                          \
-  }                                                                                      \
-  FOAL_UNUSED static inline foal_conn *T##_conn(T *self_) FOAL_TURN;                     \
-  FOAL_UNUSED static inline foal_conn *T##_conn(T *self_)                                \
-  {                                                                                      \
-    return foal__conn_self(self_);                                                       \
-  }                                                                                      \
-  FOAL_SELF_(T)
 
 #endif

@@ -49,7 +49,7 @@ static bool next_in(foal_conn *c, foal_buf **out) FOAL_TURN FOAL_MAKES(*out);
 FOAL_TRUSTED static bool next_in(foal_conn *c, foal_buf **out)
 {
   foal_assert(c->config != NULL && out != NULL);
-  if (c->config->ctx == NULL) return plain_read(c, out);
+  if (c->ssl == NULL) return plain_read(c, out);
   return foal_ssl_read(c->ssl, c->expect, out);
 }
 
@@ -59,7 +59,7 @@ FOAL_TRUSTED static void give(foal_conn *c, foal_buf **b)
 {
   foal_assert(c->phase == FOAL__CONN_OPEN && !c->receiving);
   c->receiving = true;
-  c->config->protocol->received(foal__user_of(c), b);
+  c->protocol->received(foal__user_of(c), b);
   c->receiving = false;
   foal__buf_must_be_gone(*b);
 }
@@ -106,7 +106,7 @@ static void handshake(foal_conn *c)
   if (foal_ssl_state(c->ssl) == FOAL_SSL_HANDSHAKE || foal__conn_has_failed(c)) return;
   c->phase = FOAL__CONN_OPEN;
   foal__tcp_agreed(c->tcp);
-  c->config->protocol->opened(foal__user_of(c), c);
+  c->protocol->opened(foal__user_of(c), c);
 }
 
 /* Everything that came was delivered: was it the last? */
@@ -117,7 +117,7 @@ static void look_for_end(foal_conn *c)
   bool over = c->ssl != NULL ? foal_ssl_end_seen(c->ssl) : c->eof;
   if (!over || c->ended) return;
   c->ended = true;
-  c->config->protocol->ended(foal__user_of(c), FOAL_CLEAN);
+  c->protocol->ended(foal__user_of(c), FOAL_CLEAN);
   foal__conn_schedule(c);
 }
 
@@ -150,11 +150,10 @@ void foal__conn_report_in(foal_conn *c)
     foal__tcp_consumed(c->tcp, c->unconsumed);
     c->unconsumed = 0;
   }
-  bool closing = c->phase == FOAL__CONN_CLOSING;
-  if (c->phase != FOAL__CONN_OPEN && !closing) return;
+  if (c->phase < FOAL__CONN_HANDSHAKE || c->phase > FOAL__CONN_CLOSING) return;
   /* Who closes while muted goes on reading, and throws it away: a peer that reads only
-   * while it can write would never take the rest. */
-  bool reading = closing || (!c->muted && !c->held);
+   * while it can write would never take the rest. A handshake needs both directions. */
+  bool reading = c->phase != FOAL__CONN_OPEN || (!c->muted && !c->held);
   if (reading == c->reading) return;
   c->reading = reading;
   foal__tcp_reading(c->tcp, reading);

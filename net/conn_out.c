@@ -26,7 +26,7 @@ enum {
 
 FOAL_TRUSTED static size_t staged(const foal_conn *c)
 {
-  if (c->config->ctx != NULL) {
+  if (c->tls) {
     if (c->ssl == NULL) return 0;
     return foal_ssl_queued_bytes(c->ssl) + foal_ssl_sealed_bytes(c->ssl);
   }
@@ -63,6 +63,7 @@ size_t foal_conn_room(foal_conn *conn)
 void foal__conn_forget_out(foal_conn *c)
 {
   foal_assert(c->config != NULL);
+  if (c->receipts != NULL) foal__receipts_lost(c->receipts);
   foal_bufq_clear(&c->out);
   foal_slot_clear(&c->open);
 }
@@ -79,22 +80,34 @@ static void overflow(foal_conn *c)
   foal_conn_abort(c, FOAL_LIMIT);
 }
 
+bool foal__conn_bears(const foal_conn *c, size_t more)
+{
+  foal_assert(c->config != NULL);
+  size_t sealed = c->ssl != NULL ? foal_ssl_sealed_bytes(c->ssl) : 0;
+  return foal__conn_queued(c) - sealed + more <= c->config->options.queue_bytes_max;
+}
+
+void foal__conn_accept(foal_conn *c, foal_buf **data)
+{
+  foal_assert(c->phase == FOAL__CONN_OPEN && !c->finish && *data != NULL);
+  if (c->receipts != NULL) foal__receipts_written(c->receipts, foal_buf_len(*data));
+  foal_bufq_put(&c->out, data);
+  if (foal_conn_room(c) == 0 && c->receiving) c->held = true;
+  foal__conn_schedule(c);
+}
+
 void foal_conn_write(foal_conn *conn, foal_buf **data)
 {
   foal_assert(conn != NULL && data != NULL && *data != NULL);
   size_t len = foal_buf_len(*data);
   if (conn->phase != FOAL__CONN_OPEN || conn->finish || len == 0) {
     foal_buf_drop(data);
-    return;
-  }
-  foal_bufq_put(&conn->out, data);
-  size_t sealed = conn->ssl != NULL ? foal_ssl_sealed_bytes(conn->ssl) : 0;
-  if (foal__conn_queued(conn) - sealed > conn->config->options.queue_bytes_max) {
+  } else if (!foal__conn_bears(conn, len)) {
+    foal_buf_drop(data);
     overflow(conn);
-    return;
+  } else {
+    foal__conn_accept(conn, data);
   }
-  if (foal_conn_room(conn) == 0 && conn->receiving) conn->held = true;
-  foal__conn_schedule(conn);
 }
 
 /* How much a full queue may grow before that counts as not heeding it. Who relays learns
@@ -166,7 +179,7 @@ static void stage_plain(foal_conn *c) FOAL_TURN;
 FOAL_TRUSTED static void stage_plain(foal_conn *c)
 {
   foal_buf *b;
-  foal_assert(c->config->ctx == NULL);
+  foal_assert(!c->tls);
   while (staged(c) < STAGE_BYTES && foal_bufq_take(&c->out, &b)) {
     if (!foal_slot_full(&c->open)) {
       foal_slot_put(&c->open, &b);
@@ -181,11 +194,14 @@ FOAL_TRUSTED static void stage_plain(foal_conn *c)
 static void stage(foal_conn *c) FOAL_TURN;
 static void stage(foal_conn *c)
 {
-  if (!c->credit || c->phase < FOAL__CONN_OPEN) return;
-  if (c->config->ctx == NULL) {
+  if (!c->credit) return;
+  if (!c->tls) {
     stage_plain(c);
+    /* All that was written before the upgrade is out: from here on it is TLS. */
+    if (c->ssl != NULL && staged(c) == 0) c->tls = true;
     return;
   }
+  if (c->phase < FOAL__CONN_OPEN) return;
   if (c->ssl == NULL) return; /* there was no memory for a session */
   stage_tls(c);
   bool last = c->finish || c->phase == FOAL__CONN_CLOSING;
@@ -197,20 +213,32 @@ static void stage(foal_conn *c)
 
 /* ---- writing ---- */
 
+/* What is encrypted and did not fit into the write counts as not leaving: a receipt may
+ * come late, never early. A failed session may have dropped what it had. */
+static void note_leaving(foal_conn *c) FOAL_TURN;
+static void note_leaving(foal_conn *c)
+{
+  if (c->receipts == NULL || foal__conn_has_failed(c)) return;
+  if (c->tls && foal_ssl_sealed_bytes(c->ssl) > 0) return;
+  foal__receipts_leaving(c->receipts, foal__conn_queued(c));
+}
+
 /* Gives the TCP actor its one buffer. */
 static bool emit(foal_conn *c) FOAL_TURN;
 static bool emit(foal_conn *c)
 {
   foal_buf *b;
   if (!c->credit) return false;
-  if (c->config->ctx != NULL) {
+  if (c->tls) {
     if (c->ssl == NULL || !foal_ssl_send(c->ssl, &b)) return false;
     c->credit = false;
+    note_leaving(c);
     foal__tcp_write(c->tcp, &b);
     return true;
   }
   if (!foal_slot_take(&c->open, &b)) return false;
   c->credit = false;
+  note_leaving(c);
   foal__tcp_write(c->tcp, &b);
   return true;
 }
@@ -232,7 +260,7 @@ static bool ask(foal_conn *c)
   if (c->credit && c->ssl != NULL) foal_ssl_seal(c->ssl);
   c->blocked = false;
   c->held = false;
-  c->config->protocol->sendable(foal__user_of(c), foal_conn_room(c));
+  c->protocol->sendable(foal__user_of(c), foal_conn_room(c));
   return true;
 }
 
@@ -276,5 +304,7 @@ static void foal__proto_on_credit(foal__proto *user, foal_buf **b)
   foal_assert(c->config != NULL && !c->credit);
   foal_buf_drop(b);
   c->credit = true;
+  if (c->receipts != NULL) foal__receipts_left(c->receipts);
+  foal__conn_settle(c);
   foal__conn_schedule(c);
 }

@@ -286,23 +286,32 @@ static void reload_drop(foal_msg *m)
 static const foal_behaviour reload_behaviour = {reload_run, reload_drop,
                                                 "foal__listening", "reload"};
 
-void foal_listener_reload(foal_listener listener, foal_ssl_ctx *ctx)
+/* What is wrong with serving by it from now on. */
+static foal_err send_reload(foal_listener listener, foal_ssl_ctx *ctx)
 {
-  foal_assert(ctx != NULL);
+  foal_err err = foal_ssl_ctx_freeze(ctx);
+  if (err != FOAL_OK) return err;
+  if (!foal_ssl_ctx_can_serve(ctx)) return FOAL_BAD_STATE;
   foal_ssl_ctx *shared = foal_ssl_ctx_share(ctx);
-  if (shared == NULL || !foal_ssl_ctx_can_serve(shared)) {
-    foal_log(FOAL_LOG_ERROR, "port %u: the new context cannot serve: %s", listener.port,
-             shared == NULL ? foal_ssl_ctx_detail(ctx) : "it has no certificate");
-    foal_ssl_ctx_drop(&shared);
-    return;
-  }
+  if (shared == NULL) return FOAL_NO_MEMORY;
   foal_ssl_ctx **args = foal__message(&reload_behaviour);
   if (args == NULL) {
     foal_ssl_ctx_drop(&shared);
-    return;
+    return FOAL_NO_MEMORY;
   }
   *args = shared;
   foal__post_args(listener.any, args);
+  return FOAL_OK;
+}
+
+foal_err foal_listener_reload(foal_listener listener, foal_ssl_ctx *ctx)
+{
+  foal_assert(ctx != NULL);
+  foal_err err = send_reload(listener, ctx);
+  if (err == FOAL_OK) return err;
+  foal_log(FOAL_LOG_ERROR, "port %u: the old context goes on serving: %s", listener.port,
+           err == FOAL_BAD_STATE ? "the new one has no certificate" : foal_err_text(err));
+  return err;
 }
 
 /* ---- opening ---- */

@@ -15,17 +15,6 @@
 
 FOAL_ACTOR_WITH_END(foal__tcp)
 
-static void touch_state(const foal__tcp *self)
-{
-  foal_assert(self != NULL && self->phase <= FOAL__TCP_CLOSING);
-  foal_assert(self->config != NULL || self->phase == FOAL__TCP_NEW);
-}
-
-static bool has_user(const foal__tcp *self)
-{
-  return !foal_tag_is_nobody(self->user.any);
-}
-
 /* ---- closing ---- */
 
 /* Nobody else will say it when there is no protocol to be told. */
@@ -42,15 +31,15 @@ static void log_silent_end(const foal__tcp *self, foal_err why)
  * TLS says by itself that something is. */
 static bool is_cut(const foal__tcp *self)
 {
-  return self->writing && self->config->ctx == NULL;
+  return self->writing && !foal__tcp_is_tls(self);
 }
 
 void foal__tcp_shut(foal__tcp *self, foal__cause cause, bool reset)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(cause.err != FOAL_OK);
   if (self->phase == FOAL__TCP_CLOSING) return;
-  if (!has_user(self)) log_silent_end(self, cause.err);
+  if (!foal__tcp_has_user(self)) log_silent_end(self, cause.err);
   self->phase = FOAL__TCP_CLOSING;
   self->cause = cause;
   foal__alarm_stop(&self->alarm);
@@ -65,9 +54,9 @@ void foal__tcp_shut(foal__tcp *self, foal__cause cause, bool reset)
 FOAL_HANDLE0(foal__tcp, gone)
 static void foal__tcp_on_gone(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(self->phase == FOAL__TCP_CLOSING && self->sock == NULL);
-  if (has_user(self)) foal__proto_closed(self->user, self->cause);
+  if (foal__tcp_has_user(self)) foal__proto_closed(self->user, self->cause);
   foal_actor_end(FOAL_ENDED);
 }
 
@@ -108,10 +97,17 @@ static void begin(foal__tcp *self, foal__config **config)
   foal__on_drain(self->me.any, &foal__tcp__be_drain);
 }
 
+static void introduce(foal__tcp *self)
+{
+  foal_assert(foal__tcp_has_user(self) && self->sock != NULL);
+  foal__proto_local(self->user, foal__sock_local(self->sock));
+  foal__proto_connected(self->user, self->peer);
+}
+
 static bool make_user(foal__tcp *self) FOAL_TURN;
 static bool make_user(foal__tcp *self)
 {
-  foal_assert(!has_user(self));
+  foal_assert(!foal__tcp_has_user(self));
   foal__proto_tag user;
   if (!foal__conn_spawn(&user, self->config)) {
     foal__count(FOAL__C_shed, 1);
@@ -125,13 +121,13 @@ static bool make_user(foal__tcp *self)
     foal__listening_begun(listener);
   }
   foal__conn_begin(user, self->me, self->config);
-  foal__proto_connected(user, self->peer);
+  introduce(self);
   return true;
 }
 
 void foal__tcp_open(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(self->sock != NULL && self->phase < FOAL__TCP_OPEN);
   self->phase = FOAL__TCP_OPEN;
   self->counted = true;
@@ -140,8 +136,9 @@ void foal__tcp_open(foal__tcp *self)
     self->phase_due_ms = foal__now_ms() + self->config->options.handshake_ms;
   }
   foal__tcp_touch(self);
-  if (has_user(self)) {
-    foal__proto_connected(self->user, self->peer);
+  foal__tcp_set_up(self);
+  if (foal__tcp_has_user(self)) {
+    introduce(self);
   } else if (!self->handshaking && !make_user(self)) {
     return;
   }
@@ -259,7 +256,7 @@ bool foal__tcp_dial(foal__proto_tag user, foal__config **config, foal__tcp_tag *
 
 void foal__tcp_update_reading(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->sock == NULL || self->phase == FOAL__TCP_CLOSING) return;
   bool open = self->phase == FOAL__TCP_OPEN || self->phase == FOAL__TCP_LINGER;
   bool room = self->unconsumed < FOAL__WINDOW_BYTES;
@@ -270,12 +267,13 @@ void foal__tcp_update_reading(foal__tcp *self)
 static bool is_wanted(const foal__tcp *self)
 {
   return self->phase == FOAL__TCP_OPEN ||
-         (self->phase == FOAL__TCP_LINGER && self->config->ctx != NULL && has_user(self));
+         (self->phase == FOAL__TCP_LINGER && foal__tcp_is_tls(self) &&
+          foal__tcp_has_user(self));
 }
 
 void foal__tcp_received(foal__tcp *self, foal_buf **b)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   uint32_t len = (uint32_t)foal_buf_len(*b);
   foal_assert(len > 0);
   foal__count(FOAL__C_bytes_in, len);
@@ -291,7 +289,7 @@ void foal__tcp_received(foal__tcp *self, foal_buf **b)
     foal_buf_drop(b);
   } else {
     self->unconsumed += len;
-    if (has_user(self) && self->relayed == 0) {
+    if (foal__tcp_has_user(self) && self->relayed == 0) {
       foal__proto_bytes(self->user, b);
     } else {
       self->relayed++;
@@ -304,10 +302,11 @@ void foal__tcp_received(foal__tcp *self, foal_buf **b)
 FOAL_HANDLE_ISO(foal__tcp, first)
 static void foal__tcp_on_first(foal__tcp *self, foal_buf **b)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(self->relayed > 0);
   self->relayed--;
-  if (self->phase == FOAL__TCP_CLOSING || (!has_user(self) && !make_user(self))) {
+  if (self->phase == FOAL__TCP_CLOSING ||
+      (!foal__tcp_has_user(self) && !make_user(self))) {
     foal_buf_drop(b);
     return;
   }
@@ -316,7 +315,7 @@ static void foal__tcp_on_first(foal__tcp *self, foal_buf **b)
 
 void foal__tcp_ended(foal__tcp *self, foal__cause cause)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->eof || self->phase == FOAL__TCP_CLOSING) return;
   self->eof = true;
   foal__tcp_over(self->me, cause);
@@ -325,7 +324,7 @@ void foal__tcp_ended(foal__tcp *self, foal__cause cause)
 FOAL_HANDLE1(foal__tcp, over, foal__cause, cause)
 static void foal__tcp_on_over(foal__tcp *self, foal__cause cause)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->phase == FOAL__TCP_CLOSING) return;
   if (self->broken.err != FOAL_OK) {
     /* The peer's last words, an alert perhaps, are still read if that can be done
@@ -335,7 +334,7 @@ static void foal__tcp_on_over(foal__tcp *self, foal__cause cause)
     if (self->eof || self->paused) foal__tcp_shut(self, self->broken, true);
   } else if (cause.err != FOAL_CLEAN || self->phase == FOAL__TCP_LINGER) {
     foal__tcp_shut(self, cause, false);
-  } else if (has_user(self)) {
+  } else if (foal__tcp_has_user(self)) {
     foal__proto_eof(self->user);
   } else {
     foal__tcp_shut(self, cause, false);
@@ -345,7 +344,7 @@ static void foal__tcp_on_over(foal__tcp *self, foal__cause cause)
 FOAL_HANDLE1(foal__tcp, consumed, uint32_t, bytes)
 static void foal__tcp_on_consumed(foal__tcp *self, uint32_t bytes)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(bytes <= self->unconsumed);
   self->unconsumed -= bytes;
   foal__tcp_update_reading(self);
@@ -354,7 +353,7 @@ static void foal__tcp_on_consumed(foal__tcp *self, uint32_t bytes)
 FOAL_HANDLE1(foal__tcp, reading, bool, on)
 static void foal__tcp_on_reading(foal__tcp *self, bool on)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->phase != FOAL__TCP_OPEN) return;
   self->paused = !on;
   foal__tcp_update_reading(self);
@@ -365,7 +364,7 @@ static void foal__tcp_on_reading(foal__tcp *self, bool on)
 FOAL_HANDLE_ISO(foal__tcp, write)
 static void foal__tcp_on_write(foal__tcp *self, foal_buf **b)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->phase != FOAL__TCP_OPEN || self->broken.err != FOAL_OK) {
     foal_buf_drop(b);
     return;
@@ -381,7 +380,7 @@ static void foal__tcp_on_write(foal__tcp *self, foal_buf **b)
 
 void foal__tcp_wrote(foal__tcp *self, foal_buf **b, foal__cause cause)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(self->writing);
   self->writing = false;
   if (cause.err != FOAL_OK) {
@@ -407,14 +406,14 @@ static void send_fin(foal__tcp *self)
 FOAL_HANDLE0(foal__tcp, finish)
 static void foal__tcp_on_finish(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->phase == FOAL__TCP_OPEN) send_fin(self);
 }
 
 FOAL_HANDLE0(foal__tcp, close)
 static void foal__tcp_on_close(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->phase == FOAL__TCP_DIALING)
     foal__tcp_shut(self, (foal__cause){FOAL_LOCAL, 0}, false);
   if (self->phase != FOAL__TCP_OPEN) return;
@@ -433,7 +432,7 @@ static void foal__tcp_on_close(foal__tcp *self)
 FOAL_HANDLE1(foal__tcp, abort, bool, reset)
 static void foal__tcp_on_abort(foal__tcp *self, bool reset)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal__tcp_shut(self, (foal__cause){FOAL_LOCAL, 0}, reset);
 }
 
@@ -441,7 +440,7 @@ static void foal__tcp_on_abort(foal__tcp *self, bool reset)
 
 void foal__tcp_closed(foal__tcp *self, foal__sock *sock)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   foal_assert(self->sock == sock);
   self->sock = NULL;
   foal__tcp_gone(self->me);
@@ -450,9 +449,10 @@ void foal__tcp_closed(foal__tcp *self, foal__sock *sock)
 FOAL_HANDLE0(foal__tcp, agreed)
 static void foal__tcp_on_agreed(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (!self->handshaking) return;
   self->handshaking = false;
+  self->upgraded = self->config->ctx == NULL;
   if (self->begun) {
     foal__listening_tag listener = {self->config->listener};
     self->begun = false;
@@ -467,7 +467,7 @@ static void foal__tcp_on_agreed(foal__tcp *self)
 FOAL_HANDLE0(foal__tcp, drain)
 static void foal__tcp_on_drain(foal__tcp *self)
 {
-  touch_state(self);
+  foal__tcp_check(self);
   if (self->phase < FOAL__TCP_OPEN || self->handshaking) {
     foal__tcp_shut(self, (foal__cause){FOAL_STOPPED, 0}, false);
   } else if (self->phase == FOAL__TCP_OPEN) {

@@ -98,7 +98,7 @@ static void foal__tcp_on_ring(foal__tcp *self)
     self->idle_ms = 0;
     foal__proto_expired(self->user, FOAL_TIMEOUT_IDLE);
   }
-  if (self->dial != NULL) foal__tcp_dial_go(self);
+  if (self->dial != NULL && self->dial->count > 0) foal__tcp_dial_go(self);
   foal__tcp_rearm(self);
 }
 
@@ -121,7 +121,10 @@ void foal__tcp_dial_begin(foal__tcp *self)
   if (self->dial == NULL || !foal__resolve(self->config->host, self->config->port,
                                            self->me.any, &foal__tcp__be_resolved)) {
     foal__tcp_shut(self, (foal__cause){FOAL_NO_MEMORY, 0}, false);
+    return;
   }
+  self->phase_due_ms = foal__now_ms() + self->config->options.connect_ms;
+  foal__tcp_rearm(self);
 }
 
 FOAL_HANDLE_ISO(foal__tcp, resolved)
@@ -133,7 +136,6 @@ static void foal__tcp_on_resolved(foal__tcp *self, foal_buf **b)
   foal_buf_drop(b);
   if (self->phase != FOAL__TCP_DIALING) return;
   foal__dial_begin(self->dial, addrs, count);
-  self->phase_due_ms = foal__now_ms() + self->config->options.connect_ms;
   foal__tcp_dial_go(self);
   foal__tcp_rearm(self);
 }

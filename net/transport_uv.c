@@ -15,6 +15,8 @@
 #include "impl/cause_uv.h"
 #include "impl/loop.h"
 
+#include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -119,6 +121,51 @@ foal__cause foal__sock_connect(foal__sock *sock, const foal__addr *to)
       uv_tcp_connect(&c->req, &sock->tcp, (const struct sockaddr *)&sa, on_connect);
   if (status != 0) foal__free(c);
   return foal__cause_of(status);
+}
+
+/* ---- settings ---- */
+
+static int set_keepalive(foal__sock *sock, uint32_t seconds)
+{
+  int fd, on = seconds != 0, probes_s = (int)(seconds / 4 + 1);
+  int status = uv_fileno((const uv_handle_t *)&sock->tcp, &fd);
+  if (status == 0) status = uv_tcp_keepalive(&sock->tcp, on, seconds);
+  if (status != 0 || !on) return status;
+  /* libuv has one probe a second: short where a minute of silence was asked for. */
+  return setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &probes_s, sizeof probes_s) == 0
+             ? 0
+             : uv_translate_sys_error(errno);
+}
+
+foal__cause foal__sock_set(foal__sock *sock, foal_conn_option option, uint32_t value)
+{
+  int status = UV_EINVAL, bytes = (int)value;
+  foal_assert(sock != NULL && sock->owner != NULL);
+  switch (option) {
+  case FOAL_CONN_NAGLE:
+    status = uv_tcp_nodelay(&sock->tcp, value == 0);
+    break;
+  case FOAL_CONN_KEEPALIVE_S:
+    status = set_keepalive(sock, value);
+    break;
+  case FOAL_CONN_RECEIVE_BYTES:
+    status = uv_recv_buffer_size((uv_handle_t *)&sock->tcp, &bytes);
+    break;
+  case FOAL_CONN_SEND_BYTES:
+    status = uv_send_buffer_size((uv_handle_t *)&sock->tcp, &bytes);
+    break;
+  }
+  return foal__cause_of(status);
+}
+
+foal__addr foal__sock_local(const foal__sock *sock)
+{
+  struct sockaddr_storage sa;
+  int size = sizeof sa;
+  foal__addr unknown = {.family = 0};
+  foal_assert(sock != NULL);
+  if (uv_tcp_getsockname(&sock->tcp, (struct sockaddr *)&sa, &size) != 0) return unknown;
+  return foal__addr_from((const struct sockaddr *)&sa);
 }
 
 /* ---- reading ---- */

@@ -50,6 +50,7 @@
   X(FOAL_TIMEOUT_IDLE, "nothing was sent or received for too long")                      \
   X(FOAL_TIMEOUT_WRITE, "the peer did not read for too long")                            \
   X(FOAL_LIMIT, "a limit on the peer's input was passed")                                \
+  X(FOAL_EARLY_BYTES, "bytes that nobody read came before the TLS handshake")            \
   X(FOAL_LISTENER_REFUSED, "the listener refused the connection")                        \
   /* ends of an actor */                                                                 \
   X(FOAL_ENDED, "the actor ended itself")                                                \

@@ -92,6 +92,24 @@ static void attach(foal__sock *sock, foal__sim_end *end)
   end->writable = on_writable;
 }
 
+/* ---- settings ---- */
+
+/* There is no system behind it that could gather, probe or refuse. */
+foal__cause foal__sock_set(foal__sock *sock, foal_conn_option option, uint32_t value)
+{
+  foal_assert(sock != NULL && sock->end != NULL);
+  foal_assert(option != FOAL_CONN_NAGLE || value <= 1);
+  return foal__sim_cause(0);
+}
+
+foal__addr foal__sock_local(const foal__sock *sock)
+{
+  foal_assert(sock != NULL && sock->end != NULL);
+  const foal__sim_wire *wire = sock->end->wire;
+  foal__addr server = {.ip = {127, 0, 0, 1}, .port = wire->port, .family = 4};
+  return sock->end->server ? server : wire->client;
+}
+
 /* ---- reading ---- */
 
 /* Gives the read buffer away: as it is, or a copy of the n bytes in it. */

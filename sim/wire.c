@@ -215,6 +215,7 @@ static void arrive(foal__sim_event *event)
     dial_over(dial, -ECONNREFUSED, NULL);
   } else if (l->count < l->most) {
     foal__sim_wire *wire = foal__sim_wire_new(dial->number);
+    wire->port = dial->port;
     enqueue(l, wire);
     dial_over(dial, 0, &wire->end[0]);
   } else if (++dial->tries >= SYN_TRIES) {

@@ -6,7 +6,7 @@
 #define FOAL_NET_IMPL_CONFIG_H
 
 #include "../../runtime/impl/worker.h"
-#include "../conn.h"
+#include "../protocol.h"
 
 typedef struct foal__config {
   foal__refs refs;
@@ -16,6 +16,9 @@ typedef struct foal__config {
   foal_tag listener;         /* who counts the connection; nobody for a client */
   const char *host;          /* in text */
   const char *verify_name;   /* in text */
+  const char *session;       /* in text, secret */
+  size_t session_bytes;      /* 0: none */
+  size_t text_bytes;
   uint16_t port;
   char text[];
 } foal__config;

@@ -2,7 +2,7 @@
  *
  * It lies directly before the user's protocol state; both belong to one actor and are
  * touched in its turns only. conn.c is the life of it, conn_in.c what comes from the
- * peer, conn_out.c what goes to it.
+ * peer, conn_out.c what goes to it, conn_more.c receipts, upgrade and settings.
  *
  * Queues. `in`: received, plain only (a session keeps its own). `out`: accepted from
  * the user, not yet in the session or in `open`. `open`: the plain buffer that is
@@ -11,6 +11,7 @@
 #define FOAL_NET_IMPL_CONN_STATE_H
 
 #include "../../runtime/bufq.h"
+#include "receipts.h"
 #include "tcp.h"
 
 #include <stdalign.h>
@@ -27,7 +28,9 @@ typedef enum foal__conn_phase {
 
 struct foal_conn {
   alignas(16) foal__config *config; /* NULL: not begun */
+  const foal_protocol *protocol;    /* of the present stage */
   foal_ssl *ssl FOAL_REF;           /* NULL: plain, or not begun */
+  foal__receipts *receipts;         /* NULL: none was ever asked for */
   foal__tcp_tag tcp;
   foal_bufq in, out;
   foal_slot open;
@@ -35,23 +38,26 @@ struct foal_conn {
   uint32_t expect;     /* bytes of each `received`; 0: as they come */
   uint32_t unconsumed; /* bytes not yet reported to the TCP actor */
   foal__cause cause;   /* the first reason for the end; FOAL_OK: none yet */
-  uint8_t phase;       /* foal__conn_phase */
-  bool credit : 1;     /* a buffer may be written */
-  bool muted : 1;      /* by the user */
-  bool blocked : 1;    /* the user was told there is no room: owes it a `sendable` */
-  bool held : 1;       /* blocked, and reading would make it worse */
-  bool stalled : 1;    /* input was left although there may be more */
-  bool asking : 1;     /* a `sendable` is owed that this turn had no time for */
-  bool reading : 1;    /* what the TCP actor was told last */
-  bool eof : 1;        /* the peer's FIN */
-  bool ended : 1;      /* `ended` was delivered for the peer */
-  bool stopping : 1;   /* and for the program */
-  bool finish : 1;     /* the user has finished writing */
-  bool shut : 1;       /* close_notify is queued */
-  bool finished : 1;   /* FIN was sent */
-  bool receiving : 1;  /* the user's `received` is running */
-  bool flushing : 1;   /* the end of the turn is running */
-  bool flush_due : 1;  /* it will */
+  foal__addr local;
+  uint8_t phase;      /* foal__conn_phase */
+  bool tls : 1;       /* what is written goes through the session */
+  bool credit : 1;    /* a buffer may be written */
+  bool muted : 1;     /* by the user */
+  bool blocked : 1;   /* the user was told there is no room: owes it a `sendable` */
+  bool held : 1;      /* blocked, and reading would make it worse */
+  bool stalled : 1;   /* input was left although there may be more */
+  bool yielded : 1;   /* the user wants no more in this turn */
+  bool asking : 1;    /* a `sendable` is owed that this turn had no time for */
+  bool reading : 1;   /* what the TCP actor was told last */
+  bool eof : 1;       /* the peer's FIN */
+  bool ended : 1;     /* `ended` was delivered for the peer */
+  bool stopping : 1;  /* and for the program */
+  bool finish : 1;    /* the user has finished writing */
+  bool shut : 1;      /* close_notify is queued */
+  bool finished : 1;  /* FIN was sent */
+  bool receiving : 1; /* the user's `received` is running */
+  bool flushing : 1;  /* the end of the turn is running */
+  bool flush_due : 1; /* it will */
   char peer[FOAL__ADDR_TEXT_MAX];
 };
 _Static_assert(sizeof(struct foal_conn) % 16 == 0, "the user's state lies behind it");
@@ -93,17 +99,36 @@ static inline bool foal__conn_has_failed(const foal_conn *c)
   return state == FOAL_SSL_ERROR || state == FOAL_SSL_AUTH_FAIL;
 }
 
+/* Whether it speaks TLS, or will. */
+static inline bool foal__conn_is_tls(const foal_conn *c) FOAL_TURN;
+static inline bool foal__conn_is_tls(const foal_conn *c)
+{
+  return c->config->ctx != NULL || c->ssl != NULL;
+}
+
 /* Whether the user may get bytes now. */
 static inline bool foal__conn_may_deliver(const foal_conn *c)
 {
-  return c->phase == FOAL__CONN_OPEN && !c->muted && !c->held && !c->ended;
+  return c->phase == FOAL__CONN_OPEN && !c->muted && !c->held && !c->yielded && !c->ended;
 }
+
+/* conn_more.c: gives the receipts that are due. */
+void foal__conn_settle(foal_conn *c) FOAL_TURN;
+
+/* conn_more.c: gives the receipts of everything that is left, for this reason. */
+void foal__conn_settle_all(foal_conn *c, foal_err why) FOAL_TURN;
 
 /* conn_out.c: encrypts, writes, asks for more, finishes and closes when all is out. */
 void foal__conn_put_out(foal_conn *c) FOAL_TURN;
 
 /* conn_out.c: how much waits, session included. */
 size_t foal__conn_queued(const foal_conn *c) FOAL_TURN;
+
+/* conn_out.c: whether so many bytes more can be queued. */
+bool foal__conn_bears(const foal_conn *c, size_t more) FOAL_TURN;
+
+/* conn_out.c: queues the bytes of an open connection. */
+void foal__conn_accept(foal_conn *c, foal_buf **data) FOAL_TURN FOAL_TAKES(*data);
 
 /* conn_out.c: drops what has not been encrypted. */
 void foal__conn_forget_out(foal_conn *c) FOAL_TURN;

@@ -11,6 +11,8 @@
 typedef struct foal__proto foal__proto;
 FOAL_TAG(foal__proto)
 
+/* This side's address; comes before `connected`. */
+FOAL_SEND1(foal__proto, local, foal__addr, local)
 /* The socket works. */
 FOAL_SEND1(foal__proto, connected, foal__addr, peer)
 /* Bytes from the peer; to be reported as consumed. */

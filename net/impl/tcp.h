@@ -28,6 +28,10 @@ FOAL_SEND1(foal__tcp, consumed, uint32_t, bytes)
 FOAL_SEND1(foal__tcp, reading, bool, on)
 /* The TLS handshake is over. */
 FOAL_SEND0(foal__tcp, agreed)
+/* A TLS handshake begins on a plain connection. */
+FOAL_SEND0(foal__tcp, upgrade)
+/* Change a setting of the socket. */
+FOAL_SEND2(foal__tcp, set, foal_conn_option, option, uint32_t, value)
 /* Another idle time-out; 0: none. */
 FOAL_SEND1(foal__tcp, idle, uint32_t, idle_ms)
 /* Send FIN. */

@@ -6,6 +6,8 @@
 #ifndef FOAL_NET_IMPL_TCP_STATE_H
 #define FOAL_NET_IMPL_TCP_STATE_H
 
+#include "../../runtime/actor.h"
+#include "../../runtime/impl/assert.h"
 #include "../../runtime/impl/worker.h"
 #include "dial.h"
 #include "tcp.h"
@@ -40,15 +42,35 @@ struct foal__tcp {
   bool held : 1;      /* keeps the program alive */
   bool counted : 1;   /* in accepted or connected, and in the listener */
   bool handshaking : 1;
-  bool begun : 1;  /* and the listener counts that */
-  bool paused : 1; /* the user does not want to read */
+  bool upgraded : 1; /* plain at first, TLS now */
+  bool begun : 1;    /* and the listener counts that */
+  bool paused : 1;   /* the user does not want to read */
   bool writing : 1;
   bool finished : 1; /* FIN is sent */
   bool eof : 1;      /* nothing more will be read */
 };
 
+static inline void foal__tcp_check(const foal__tcp *self)
+{
+  foal_assert(self != NULL && self->phase <= FOAL__TCP_CLOSING);
+  foal_assert(self->config != NULL || self->phase == FOAL__TCP_NEW);
+}
+
+static inline bool foal__tcp_has_user(const foal__tcp *self)
+{
+  return !foal_tag_is_nobody(self->user.any);
+}
+
+static inline bool foal__tcp_is_tls(const foal__tcp *self)
+{
+  return self->config->ctx != NULL || self->upgraded;
+}
+
 /* Closes for this reason; the first one counts. `reset` throws away what is unsent. */
 void foal__tcp_shut(foal__tcp *self, foal__cause cause, bool reset) FOAL_TURN;
+
+/* tcp_set.c: makes the socket as the options want it. */
+void foal__tcp_set_up(foal__tcp *self);
 
 /* Starts or stops reading as the state wants it. */
 void foal__tcp_update_reading(foal__tcp *self);

@@ -13,6 +13,7 @@
 #define FOAL_NET_IMPL_TRANSPORT_H
 
 #include "../../runtime/message.h"
+#include "../conn.h"
 #include "addr.h"
 
 /* A reason with the system's own number behind it; os is 0 when there is none. */
@@ -44,6 +45,13 @@ void foal__sock_read(foal__sock *sock, bool on);
 /* Writes the bytes; foal__tcp_wrote follows exactly once, unless the sock is closed
  * before. One write at a time. */
 void foal__sock_write(foal__sock *sock, foal_buf **b) FOAL_TAKES(*b);
+
+/* Changes a setting of a socket that is connected. Not FOAL_OK: the system refused. */
+foal__cause foal__sock_set(foal__sock *sock, foal_conn_option option, uint32_t value)
+    FOAL_MUST;
+
+/* This side's address of a socket that is connected; family 0: unknown. */
+foal__addr foal__sock_local(const foal__sock *sock);
 
 /* How many bytes the peer's system has not acknowledged, in the write and in our
  * system. */

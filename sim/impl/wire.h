@@ -51,6 +51,7 @@ struct foal__sim_wire {
   foal__sim_wire *behind; /* in the queue of its listener */
   uint32_t number, latency_ns;
   foal__addr client;
+  uint16_t port; /* of the listener */
 };
 
 /* ---- one end: from its owner's calls ---- */

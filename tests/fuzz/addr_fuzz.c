@@ -5,7 +5,7 @@
  * read or refused, never half of each.                                                 */
 #include "../../examples/https_args.h"
 #include "input.h"
-#include "net/conn.h"
+#include "net/protocol.h"
 #include "net/impl/addr.h"
 
 #include <arpa/inet.h>

@@ -186,8 +186,8 @@ static void warden_on_go(warden *self, foal_listener listener)
 
 static void warden_on_renew(warden *self)
 {
-  foal_listener_reload(self->listener, kit_context(KIT_SERVER));
-  foal_sim_mark("renewed");
+  foal_err err = foal_listener_reload(self->listener, kit_context(KIT_SERVER));
+  if (err == FOAL_OK) foal_sim_mark("renewed");
   foal_actor_end(FOAL_ENDED);
 }
 

@@ -152,8 +152,8 @@ static void keeper_on_turn(keeper *self)
 {
   static const kit_ctx next[] = {KIT_SERVER, KIT_SERVER_OTHER, KIT_SERVER_P256};
   if (server.ctx != NULL) {
-    foal_listener_reload(self->first, kit_context(next[foal_sim_draw(3)]));
-    foal_sim_mark("reloaded");
+    foal_ssl_ctx *ctx = kit_context(next[foal_sim_draw(3)]);
+    if (foal_listener_reload(self->first, ctx) == FOAL_OK) foal_sim_mark("reloaded");
   }
   if (--self->left > 0) {
     (void)keeper_turn_after(self, foal_sim_draw(SPREAD_MS));

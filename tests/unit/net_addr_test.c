@@ -1,7 +1,7 @@
 /* net_addr_test.c - addresses as text and in the order they are tried. */
 #include "foal_test.h"
-#include "net/conn.h"
 #include "net/impl/addr.h"
+#include "net/protocol.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -43,7 +43,7 @@ static void hasty_on_go(hasty *self, bool tls)
   (void)self;
   kit_listen(&server, tls ? kit_server_ctx : NULL, NULL);
   kit_connect(&client, server.listener.port, tls ? kit_client_ctx : NULL, NULL);
-  if (tls) foal_listener_reload(server.listener, kit_server_ctx);
+  if (tls) must(foal_listener_reload(server.listener, kit_server_ctx) == FOAL_OK);
   foal_listener_close(server.listener);
   foal_stop(0);
 }
@@ -190,7 +190,7 @@ HOOK reload_without_certificate(point *self)
 {
   foal_ssl_ctx *empty = foal_ssl_ctx_new();
   must(empty != NULL);
-  foal_listener_reload(server.listener, empty);
+  must(foal_listener_reload(server.listener, empty) == FOAL_BAD_STATE);
   foal_ssl_ctx_drop(&empty);
   foal_conn_close(self->conn);
 }
@@ -210,7 +210,7 @@ Test(net_corners, a_context_without_a_certificate_replaces_nothing)
 
 HOOK reload_plain(point *self)
 {
-  foal_listener_reload(server.listener, kit_server_ctx);
+  must(foal_listener_reload(server.listener, kit_server_ctx) == FOAL_OK);
   foal_conn_close(self->conn);
 }
 

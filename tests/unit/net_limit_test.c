@@ -447,7 +447,7 @@ static point_plan trusts_first, trusts_second;
 
 HOOK reload_and_reconnect(point *self)
 {
-  foal_listener_reload(server.listener, second_server);
+  must(foal_listener_reload(server.listener, second_server) == FOAL_OK);
   kit_connect(&trusts_second, server.listener.port, second_client, NULL);
   foal_conn_close(self->conn);
 }

@@ -76,7 +76,8 @@ static void end_on_received(end *self, foal_buf **data)
   foal_buf_drop(data);
   if (self->got != (size_t)WRITES * BYTES) return;
   if (reload_starves) refuse_next("foal__alloc", 3, 0);
-  foal_listener_reload(listener, server_ctx);
+  foal_err err = foal_listener_reload(listener, server_ctx);
+  cr_assert(err == FOAL_OK || err == FOAL_NO_MEMORY || err == FOAL_CRYPTO);
   foal_conn_idle(self->conn, WAIT_MS);
   foal_conn_mute(self->conn);
   foal_conn_unmute(self->conn);
