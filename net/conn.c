@@ -267,6 +267,9 @@ FOAL_TRUSTED void foal__conn_end(void *self)
     bool stopped = foal__leaving() || foal_draining();
     bool cut = !c->tls && foal_bufq_count(&c->out) > 0;
     foal__tcp_abort(c->tcp, cut); /* a plain FIN would say that this was all */
+    /* Whoever leaves with something unsaid did not end cleanly, whatever the peer said. */
+    if (c->cause.err == FOAL_OK && !stopped && c->phase != FOAL__CONN_LINGER)
+      c->cause = (foal__cause){FOAL_LOCAL, 0};
     say_closed(c, (foal__cause){stopped ? FOAL_STOPPED : FOAL_LOCAL, 0});
   }
   foal_ssl_free(&c->ssl);

@@ -78,6 +78,9 @@
   X(tls_hostile)                                                                         \
   X(tls_cross)                                                                           \
   X(tls_soon)                                                                            \
+  X(net_receipts)                                                                        \
+  X(tls_receipts)                                                                        \
+  X(tls_upgrade)                                                                         \
   X(tls_bare)                                                                            \
   X(tls_session)                                                                         \
   X(tls_handshake)
