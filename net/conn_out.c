@@ -276,6 +276,9 @@ static void finish(foal_conn *c)
   if (c->phase == FOAL__CONN_OPEN && c->finished && c->ended)
     c->phase = FOAL__CONN_CLOSING;
   if (c->phase != FOAL__CONN_CLOSING) return;
+  /* A session that fails now, for want of memory, has not said everything. */
+  if (c->cause.err == FOAL_OK && foal__conn_has_failed(c))
+    c->cause = (foal__cause){foal_ssl_error(c->ssl), 0};
   c->phase = FOAL__CONN_LINGER;
   foal__tcp_close(c->tcp);
 }

@@ -411,7 +411,7 @@ const foal_scenario tls_receipts = {
     .start = start_tls,
     .check = check,
     .marks = marks,
-    .flags = FOAL_SIM_STOPS | FOAL_SIM_CORRUPTS,
+    .flags = FOAL_SIM_STOPS | FOAL_SIM_MEMORY | FOAL_SIM_CORRUPTS,
 };
 
 const foal_scenario tls_upgrade = {
@@ -421,5 +421,5 @@ const foal_scenario tls_upgrade = {
     .start = start_upgrade,
     .check = check,
     .marks = upgrade_marks,
-    .flags = FOAL_SIM_STOPS | FOAL_SIM_CORRUPTS,
+    .flags = FOAL_SIM_STOPS | FOAL_SIM_MEMORY | FOAL_SIM_CORRUPTS,
 };
