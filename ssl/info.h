@@ -116,6 +116,15 @@ FOAL_API bool foal_ssl_peer_matches(const foal_ssl *s, const char *host) FOAL_TU
 FOAL_API bool foal_ssl_peer_fingerprint(const foal_ssl *s, uint8_t *out)
     FOAL_TURN FOAL_MUST;
 
+/** The peer's certificate itself, for what the functions above do not tell.
+ *  s      borrowed
+ *  der    out-owned iso: the DER bytes of the leaf, as d2i_X509(3) takes them
+ *  runs   on a turn
+ *  fails  false: there is no certificate, or out of memory
+ *  source RFC 5280 4.1 */
+FOAL_API bool foal_ssl_peer_cert(const foal_ssl *s, foal_buf **der)
+    FOAL_TURN FOAL_MAKES(*der);
+
 /** Derives a secret that both sides share.
  *  s      borrowed
  *  what   borrowed: label and context

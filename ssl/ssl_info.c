@@ -209,6 +209,18 @@ bool foal_ssl_peer_fingerprint(const foal_ssl *s, uint8_t *out)
   return ok;
 }
 
+bool foal_ssl_peer_cert(const foal_ssl *s, foal_buf **der)
+{
+  X509 *cert = peer_cert(s);
+  int len = cert == NULL ? 0 : i2d_X509(cert, NULL);
+  foal__ossl_clear();
+  if (len <= 0 || !foal_buf_new(der, (size_t)len)) return false;
+  unsigned char *to = foal_buf_tail(*der);
+  (void)i2d_X509(cert, &to);
+  foal_buf_extend(*der, (size_t)len);
+  return true;
+}
+
 foal_err foal_ssl_export(const foal_ssl *s, const foal_ssl_exporter *what, uint8_t *out,
                          size_t len)
 {

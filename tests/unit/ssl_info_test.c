@@ -112,6 +112,26 @@ Test(ssl_info, fingerprints_are_those_of_the_certificate)
   pair_end(&p);
 }
 
+Test(ssl_info, the_certificate_comes_as_it_was_sent)
+{
+  turn_of_test();
+  pair p;
+  foal_buf *der;
+  pair_ready(&p);
+  cr_assert(foal_ssl_peer_cert(p.client, &der));
+  const unsigned char *at = foal_buf_data(der);
+  X509 *cert = d2i_X509(NULL, &at, (long)foal_buf_len(der));
+  cr_assert_not_null(cert);
+  cr_expect_eq(X509_cmp(cert, p.cast.server->cert), 0);
+  cr_expect_eq(at, foal_buf_data(der) + foal_buf_len(der));
+  X509_free(cert);
+  foal_buf_drop(&der);
+  cr_expect_not(foal_ssl_peer_cert(p.server, &der)); /* the client has shown none */
+  foal_ssl_dispose(p.client);
+  cr_expect_not(foal_ssl_peer_cert(p.client, &der));
+  pair_end(&p);
+}
+
 Test(ssl_info, both_sides_export_the_same_secret)
 {
   turn_of_test();
