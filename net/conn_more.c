@@ -113,7 +113,6 @@ foal_err foal_conn_start_tls(foal_conn *conn, foal_ssl_ctx *ctx, const char *nam
   if (err == FOAL_OK) err = make_session(conn, ctx, name);
   if (err != FOAL_OK) return err;
   conn->phase = FOAL__CONN_HANDSHAKE;
-  conn->held = false; /* a handshake needs both directions */
   foal__tcp_upgrade(conn->tcp);
   foal__conn_schedule(conn);
   return FOAL_OK;
