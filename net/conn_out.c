@@ -63,7 +63,6 @@ size_t foal_conn_room(foal_conn *conn)
 void foal__conn_forget_out(foal_conn *c)
 {
   foal_assert(c->config != NULL);
-  if (c->receipts != NULL) foal__receipts_lost(c->receipts);
   foal_bufq_clear(&c->out);
   foal_slot_clear(&c->open);
 }

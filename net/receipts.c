@@ -17,7 +17,6 @@ struct foal__receipts {
   uint64_t written, leaving, left; /* bytes */
   mark *marks;
   uint32_t first, count, size;
-  bool lost;
 };
 
 foal__receipts *foal__receipts_new(size_t waiting)
@@ -79,7 +78,6 @@ bool foal__receipts_owe(foal__receipts *receipts, size_t bytes, uint64_t token)
 void foal__receipts_leaving(foal__receipts *receipts, size_t waiting)
 {
   foal_assert(receipts != NULL && waiting <= receipts->written);
-  if (receipts->lost) return;
   foal_assert(receipts->written - waiting >= receipts->leaving);
   receipts->leaving = receipts->written - waiting;
 }
@@ -88,12 +86,6 @@ void foal__receipts_left(foal__receipts *receipts)
 {
   foal_assert(receipts != NULL && receipts->left <= receipts->leaving);
   receipts->left = receipts->leaving;
-}
-
-void foal__receipts_lost(foal__receipts *receipts)
-{
-  foal_assert(receipts != NULL);
-  receipts->lost = true;
 }
 
 bool foal__receipts_take(foal__receipts *receipts, bool all, uint64_t *token)

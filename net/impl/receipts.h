@@ -35,9 +35,6 @@ void foal__receipts_leaving(foal__receipts *receipts, size_t waiting);
 /* Notes that the system has them. */
 void foal__receipts_left(foal__receipts *receipts);
 
-/* Notes that accepted bytes were thrown away: what is not leaving never will. */
-void foal__receipts_lost(foal__receipts *receipts);
-
 /* Takes the first one whose piece has left, or with `all` the first one. false: none. */
 bool foal__receipts_take(foal__receipts *receipts, bool all, uint64_t *token)
     __attribute__((warn_unused_result));
