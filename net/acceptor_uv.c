@@ -21,7 +21,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BROKEN_IN_A_ROW_MAX = 64 }; /* connections that died while they waited */
+enum {
+  BROKEN_IN_A_ROW_MAX = 64, /* connections that died while they waited */
+  CAUSE_TEXT_BYTES = 96
+};
 
 struct foal__acceptor {
   uv_poll_t poll; /* first: a handle is its acceptor */
@@ -34,8 +37,11 @@ struct foal__acceptor {
 
 const char *foal__cause_text(int os)
 {
+  static _Thread_local char text[CAUSE_TEXT_BYTES];
   foal_assert(os <= 0);
-  return os == 0 ? "" : uv_strerror(os);
+  if (os == 0) return "";
+  /* uv_strerror would leak a text for every number it does not know. */
+  return uv_strerror_r(os, text, sizeof text);
 }
 
 foal__cause foal__cause_of(int status)

@@ -22,7 +22,7 @@ typedef struct foal__cause {
   int os;
 } foal__cause;
 
-/* The system's sentence for cause.os; "" for 0. */
+/* The system's sentence for cause.os; "" for 0. Valid until the next call on this thread. */
 const char *foal__cause_text(int os);
 
 /* ---- stream sockets ---- */
