@@ -32,8 +32,8 @@ static struct {
 } trouble[FOAL__SIM_SWITCHES];
 static struct {
   const char *name;
-  uint64_t state, seed;
-  bool on;
+  uint64_t state;
+  bool on, begun; /* begun: met in this run */
 } places[PLACES_MAX];
 static size_t places_count;
 static const foal__sim_config *current;
@@ -83,6 +83,7 @@ void foal__sim_draw_begin(const foal__sim_config *config, uint64_t allowed)
   current_seed = mixed(config->seed + GOLDEN);
   calm = false;
   choices_used = 0;
+  for (size_t i = 0; i < places_count; i++) places[i].begun = false;
   for (int i = 0; i < FOAL__SIM_STREAMS; i++) {
     stream_state[i] =
         mixed(current_seed ^ (uint64_t)(i + 1) * UINT64_C(0xA0761D6478BD642F));
@@ -184,7 +185,8 @@ const char *foal__sim_switch_about(foal__sim_switch which)
   return switches[which].about;
 }
 
-/* A place begins anew with each seed, whenever it is met first. */
+/* A place begins anew with each run, whenever it is met first: the run may have the seed
+ * of the one before. */
 static size_t place_of(const char *name)
 {
   size_t i = 0;
@@ -192,11 +194,11 @@ static size_t place_of(const char *name)
   foal_assert(i < PLACES_MAX);
   if (i == places_count) {
     places[i].name = name;
-    places[i].seed = ~current_seed;
+    places[i].begun = false;
     places_count++;
   }
-  if (places[i].seed != current_seed) {
-    places[i].seed = current_seed;
+  if (!places[i].begun) {
+    places[i].begun = true;
     places[i].state = mixed(current_seed ^ hash_of(name));
     places[i].on = below(next(&places[i].state), PLACE_ON_OF) == 0;
   }
