@@ -8,6 +8,9 @@
 #include "kit.h"
 #include "scenarios.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum {
   CLIENTS_MAX = 4,
   REQUEST_BYTES_MAX = 20000,
@@ -17,6 +20,7 @@ enum {
   EXTRA_BYTES_MAX = 3000,
   QUIT_EVENTS_MAX = 30,
   LEGS_MAX = 64,
+  OWED_MAX = 256,
   PATIENCE_MS = 7200000
 };
 typedef enum stage { PLAIN, UPGRADING, SECURE } stage;
@@ -27,6 +31,12 @@ typedef struct leg_log {
   stage stage;
   uint64_t written[3], got[3]; /* bytes by stage */
   uint64_t accepted, given;    /* receipts */
+  uint64_t claimed[3];         /* bytes that have left, as the receipts say */
+  struct {
+    uint64_t end;
+    stage stage;
+  } owed[OWED_MAX]; /* by token */
+  char local[FOAL_ADDR_TEXT_BYTES], peer[FOAL_ADDR_TEXT_BYTES];
   foal_err why;
   uint32_t events;
 } leg_log;
@@ -123,12 +133,14 @@ static void pump(leg *self)
       return;
     }
     size_t len = foal_buf_len(b);
-    if (foal_sim_draw(4) == 0) {
+    if (foal_sim_draw(4) == 0 || log->accepted - log->given == OWED_MAX) {
       foal_conn_write(self->conn, &b);
     } else {
       foal_err err = foal_conn_send(self->conn, &b, log->accepted);
       FOAL_SIM_CHECK(err == FOAL_OK || err == FOAL_NO_MEMORY);
       if (err != FOAL_OK) continue;
+      log->owed[log->accepted % OWED_MAX].end = log->written[log->stage] + len;
+      log->owed[log->accepted % OWED_MAX].stage = log->stage;
       log->accepted++;
     }
     log->written[log->stage] += len;
@@ -182,13 +194,14 @@ static void upgrade(leg *self)
 
 static void leg_on_opened(leg *self, foal_conn *conn)
 {
-  char text[FOAL_ADDR_TEXT_BYTES];
   if (!log_of(self)) {
     foal_conn_abort(conn, FOAL_LOCAL);
     return;
   }
   FOAL_SIM_CHECK(foal_conn_ssl(conn) == NULL || !upgrades);
-  FOAL_SIM_CHECK(foal_conn_local(conn, text, sizeof text) > 0 || kit_trouble() != 0);
+  size_t len = foal_conn_local(conn, self->log->local, sizeof self->log->local);
+  FOAL_SIM_CHECK(len > 0 || kit_trouble() != 0);
+  snprintf(self->log->peer, sizeof self->log->peer, "%s", foal_conn_peer(conn));
   if (gives_up(self)) return;
   if (upgrades && exact) {
     uint64_t bytes = self->log->server ? request_bytes : answer_bytes;
@@ -253,6 +266,9 @@ static void leg_on_receipt(leg *self, uint64_t token, foal_err how)
   FOAL_SIM_CHECK(!log->closed && token == log->given && token < log->accepted);
   FOAL_SIM_CHECK(how != FOAL_OK || !log->failed);
   log->given++;
+  if (how == FOAL_OK) {
+    log->claimed[log->owed[token % OWED_MAX].stage] = log->owed[token % OWED_MAX].end;
+  }
   if (how != FOAL_OK) {
     log->failed = true;
     foal_sim_mark("not_sent");
@@ -380,11 +396,29 @@ static void check_calm(const leg_log *log)
   foal_sim_mark("all_sent");
 }
 
+/* Who hears the alert of a failed session has heard everything in front of it: a receipt
+ * for more was a lie. */
+static void check_claims(const leg_log *log)
+{
+  for (uint32_t i = 0; i < log_count; i++) {
+    const leg_log *peer = &logs[i];
+    if (peer->server == log->server || peer->why != FOAL_TLS_ALERT || peer->quit)
+      continue;
+    const char *client = log->server ? log->peer : log->local;
+    if (strcmp(client, peer->server ? peer->peer : peer->local) != 0) continue;
+    if (client[0] == '\0') continue;
+    FOAL_SIM_CHECK(log->claimed[PLAIN] <= peer->got[PLAIN]);
+    FOAL_SIM_CHECK(log->claimed[SECURE] <= peer->got[SECURE]);
+    foal_sim_mark("claims");
+  }
+}
+
 static void check(void)
 {
   bool calm = kit_trouble() == 0 && !attacks;
   for (uint32_t i = 0; i < log_count; i++) {
     FOAL_SIM_CHECK(logs[i].closed);
+    check_claims(&logs[i]);
     if (logs[i].quit) calm = false;
   }
   for (uint32_t i = 0; i < log_count && calm; i++) check_calm(&logs[i]);

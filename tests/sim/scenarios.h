@@ -85,10 +85,20 @@
   X(tls_session)                                                                         \
   X(tls_handshake)
 
+/* What Pony's own programs show; see pony.h. */
+#define SCENARIOS_PONY(X)                                                                \
+  X(pony_order)                                                                          \
+  X(pony_mute_order)                                                                     \
+  X(pony_acquire)                                                                        \
+  X(pony_cycles)                                                                         \
+  X(pony_actorref)                                                                       \
+  X(pony_drain)
+
 #define SCENARIOS(X)                                                                     \
   SCENARIOS_CANARY(X)                                                                    \
   SCENARIOS_RUNTIME(X)                                                                   \
-  SCENARIOS_NET(X)
+  SCENARIOS_NET(X)                                                                       \
+  SCENARIOS_PONY(X)
 
 #define SCENARIO_DECLARE_(variable) extern const foal_scenario variable;
 SCENARIOS(SCENARIO_DECLARE_)
