@@ -33,23 +33,28 @@ static char lower(char c)
   return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* Labels of 1 .. 63 characters with single dots between, the last one not all digits:
- * that would be an address in a form that inet_pton does not take. */
+/* What resolvers take for a number: digits, or hexadecimal ones behind 0x. */
+static bool is_number(const char *label)
+{
+  bool hex = strncmp(label, "0x", 2) == 0;
+  const char *digits = hex ? label + 2 : label;
+  return digits[strspn(digits, hex ? "0123456789abcdef" : "0123456789")] == '\0';
+}
+
+/* Labels of 1 .. 63 characters with single dots between, the last one not a number: that
+ * would be an address in a form that inet_pton does not take, as 127.1 or 0x7f000001. */
 static bool is_name(const char *text)
 {
-  size_t label = 0;
-  bool digits = true;
+  const char *label = text;
   for (; *text != '\0'; text++) {
     if (*text == '.') {
-      if (label == 0) return false;
-      label = 0;
-      digits = true;
-    } else {
-      if (!is_name_char(*text) || ++label > LABEL_MAX) return false;
-      digits = digits && is_digit(*text);
+      if (text == label) return false;
+      label = text + 1;
+    } else if (!is_name_char(*text) || text - label >= LABEL_MAX) {
+      return false;
     }
   }
-  return label > 0 && !digits;
+  return text > label && !is_number(label);
 }
 
 static bool parse_address(foal__host *host)

@@ -34,6 +34,8 @@ Test(verify, tells_names_from_addresses)
   cr_assert_eq(kind_of("EXAMPLE.com."), FOAL__HOST_NAME);
   cr_assert_eq(kind_of("xn--bcher-kva.example"), FOAL__HOST_NAME);
   cr_assert_eq(kind_of("_dmarc.example.com"), FOAL__HOST_NAME);
+  cr_assert_eq(kind_of("0x1.example"), FOAL__HOST_NAME);
+  cr_assert_eq(kind_of("a.0xg"), FOAL__HOST_NAME);
   cr_assert_eq(kind_of("192.0.2.1"), FOAL__HOST_ADDRESS);
   cr_assert_eq(kind_of("::1"), FOAL__HOST_ADDRESS);
   cr_assert_eq(kind_of("fe80::1%eth0"), FOAL__HOST_ADDRESS);
@@ -48,11 +50,13 @@ Test(verify, refuses_what_is_neither)
   label[64] = '\0';
   memset(host, 0, sizeof host);
   for (int i = 0; i < 64; i++) memcpy(host + 4 * i, "abc.", 4);
-  static const char *const bad[] = {".",        "..",        ".example.com", "a..b",
-                                    "a b",      "a\nb",      "[::1]",        "127.1",
-                                    "1.2.3",    "256.1.1.1", "0x7f000001.1", "*.a.b",
-                                    "a/b",      "a:443",     "a{b",          "b\xc3\xbc",
-                                    "1.2.3.4.", "::g",       "1.2.3.4%eth0", "%eth0"};
+  static const char *const bad[] = {
+      ".",          "..",        ".example.com", "a..b",
+      "a b",        "a\nb",      "[::1]",        "127.1",
+      "1.2.3",      "256.1.1.1", "0x7f000001.1", "*.a.b",
+      "a/b",        "a:443",     "a{b",          "b\xc3\xbc",
+      "1.2.3.4.",   "::g",       "1.2.3.4%eth0", "%eth0",
+      "0x7f000001", "1.0X1",     "0x."};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     cr_expect_eq(kind_of(bad[i]), FOAL__HOST_BAD, "%s", bad[i]);
   cr_expect_eq(kind_of(label), FOAL__HOST_BAD, "a label of 64");
