@@ -42,7 +42,8 @@ void foal_ssl_receive(foal_ssl *s, foal_buf **cipher)
   if (kept) s->counts.cipher_in += len;
   if (kept && full)
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_LIMIT,
-                   "%d bytes of ciphertext wait to be read", FOAL__IN_BYTES_MAX);
+                   "no room for more ciphertext: %zu bytes in %zu pieces wait to be read",
+                   foal__ssl_in_bytes(s), foal_bufq_count(&s->in));
   if (s->status != FOAL_SSL_HANDSHAKE) return;
   if (s->tls == NULL && (foal__ssl_in_bytes(s) == 0 || !foal__ssl_begin(s))) return;
   foal__ssl_step(s);
