@@ -8,9 +8,9 @@
 
 #include "behaviour.h"
 
-/** Whether the tag is the zero tag, which names nobody. A tag of an ended actor is not
- * nobody.
- *  tag    value
+/** Whether the tag is the zero tag, which names nobody. The tag of an actor that has
+ *  ended is not nobody.
+ *  tag    value; T_tag.any of any type
  *  runs   anywhere */
 FOAL_API bool foal_tag_is_nobody(foal_tag tag);
 
@@ -19,14 +19,14 @@ FOAL_API bool foal_tag_is_nobody(foal_tag tag);
  *  runs   anywhere */
 FOAL_API bool foal_tag_equal(foal_tag a, foal_tag b);
 
-/** Ends the actor whose turn it is, after the current behaviour. Messages it has not
- * handled
- *  are dropped.
+/** Ends the actor whose turn it is, after the current behaviour. Messages that it has not
+ *  handled are dropped. Of several calls the first counts. The actor of a connection cuts
+ *  it: to close, use foal_conn_close.
  *  why    what its watchers are told; FOAL_ENDED for an ordinary end
  *  runs   on any turn */
 FOAL_API void foal_actor_end(foal_err why) FOAL_TURN;
 
-/** Tells an actor to end, in order behind what was sent before.
+/** Tells an actor to end, in order behind what the same sender has sent to it before.
  *  who    tag.any of any actor; nobody and ended actors are ignored
  *  why    what its watchers are told
  *  runs   anywhere */
@@ -36,10 +36,10 @@ FOAL_API void foal_actor_tell_end(foal_tag who, foal_err why);
 FOAL_API void foal__watch(foal_tag who, foal_tag watcher, const foal_behaviour *down);
 
 /** Gives T the behaviour `down` and the function T_watch(T *self, foal_tag who): when
- * `who`
- *  ends, or has ended already, T_on_down(self, who, why) runs once (why FOAL_GONE: it
- *  was gone before the watch arrived).
- *  T   actor type */
+ *  `who` ends, or has ended already, T_on_down(self, who, why) runs once for each
+ *  T_watch, with the reason of the end (FOAL_GONE: it was gone before the watch arrived).
+ *  A watch cannot be taken back; it ends with either actor.
+ *  T   actor type or protocol */
 #define FOAL_DOWN(T)                                                                     \
   FOAL_BEHAVIOUR2(T, down, foal_tag, who, foal_err, why)                                 \
   FOAL_UNUSED static inline void T##_watch(T *self_, foal_tag who_) FOAL_TURN;           \

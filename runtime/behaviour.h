@@ -9,10 +9,18 @@
  *      self->total += amount;
  *    }
  *
- * counter_add may be called from anywhere and never fails; counter_on_add runs later in a
- * turn of that actor. A handler that is missing or mistyped does not build. Arguments are
- * values: numbers, enums, tags, small structs without pointers. A raw pointer is refused;
- * what is larger or owned travels as an iso (FOAL_BEHAVIOUR_ISO) or a val (.._VAL).
+ * counter_add may be called from anywhere, also from threads that are not workers, and
+ * never fails; counter_on_add runs later in a turn of that actor. A turn is one or more
+ * behaviours of one actor; no other turn of it runs at the same time. Messages from one
+ * actor to another arrive in the order in which they were sent. What is sent to an actor
+ * that has ended is dropped. Only when memory is exhausted, a reserve too, is a message
+ * with values or a val lost: counted (messages_lost) and logged; an iso never is. Who
+ * sends to an actor with a full mailbox (foal_options.mailbox_messages) gets, as a rule,
+ * no further turn until that is down to half.
+ *
+ * A handler that is missing or mistyped does not build. Arguments are values: numbers,
+ * enums, tags, small structs without pointers. A raw pointer is refused; what is larger
+ * or owned travels as an iso (FOAL_BEHAVIOUR_ISO) or a val (.._VAL).
  *
  * FOAL_BEHAVIOURn = FOAL_SENDn (for a header that others include) + FOAL_HANDLEn (in
  * the one .c file that implements it). Statics named T__... are generated and trusted
@@ -74,14 +82,20 @@
   }                                                                                      \
   FOAL_SELF_(T)
 
-/** Makes T an actor type: T_spawn(&tag) (state zeroed, on the caller's worker),
- *  T_spawn_on(&tag, worker), T_spawn_pinned(&tag, worker), T_self(self). Spawning gives
- *  false when memory is exhausted or the program is ending.
+/** Makes T an actor type. All of these give false when memory is exhausted or the
+ *  program is ending. They run on a turn, or between foal_start and foal_run on the main
+ *  thread; elsewhere they abort:
+ *    bool T_spawn(T_tag *out)                           on the caller's worker
+ *    bool T_spawn_on(T_tag *out, uint32_t worker)       on that one, below foal_workers()
+ *    bool T_spawn_pinned(T_tag *out, uint32_t worker)   and it never leaves it
+ *  The state begins as zeros. And its own tag, on a turn of that very actor:
+ *    T_tag T_self(const T *self)
  *  T   a complete struct type; FOAL_TAG(T) stands before */
 #define FOAL_ACTOR(T) FOAL_ACTOR_(T, NULL)
 
 /** As FOAL_ACTOR, and T_on_end(T *self) runs as the last thing of the actor: for slots,
- *  queues and vals in its state. It may still send. */
+ *  queues and vals in its state. It may still send.
+ *  T   as in FOAL_ACTOR */
 #define FOAL_ACTOR_WITH_END(T)                                                           \
   static void T##_on_end(T *self) FOAL_TURN;                                             \
   FOAL_TRUSTED static void T##__end(void *self_)                                         \
@@ -185,8 +199,7 @@
   const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be};
 
 /** A behaviour with 0 .. 3 value arguments: T_be(tag, ...) sends, T_on_be(self, ...) is
- * to be
- *  written by you.
+ *  to be written by you.
  *  T    actor type
  *  be   name of the behaviour
  *  tn, an  type and name of the n-th argument; 40 bytes in all */
@@ -242,9 +255,9 @@
   }                                                                                      \
   const foal_behaviour T##__be_##be = {T##__run_##be, foal__buf_msg_drop, #T, #be};
 
-/** A behaviour that moves a buffer: T_be(tag, &b) sends, T_on_be(self, &b) must move it
- * on or
- *  drop it. _ISO1 has one value argument beside it (24 bytes).
+/** A behaviour that moves a buffer: T_be(tag, &b) sends, T_on_be(self, &b) must move
+ *  it on or drop it. _ISO1 has one value argument beside it, of 24 bytes at most:
+ *  T_be(tag, &b, value).
  *  T, be, t1, a1   as in FOAL_BEHAVIOUR1 */
 #define FOAL_BEHAVIOUR_ISO(T, be) FOAL_SEND_ISO(T, be) FOAL_HANDLE_ISO(T, be)
 #define FOAL_BEHAVIOUR_ISO1(T, be, t1, a1)                                               \
@@ -278,8 +291,7 @@
   const foal_behaviour T##__be_##be = {T##__run_##be, foal__val_msg_drop, #T, #be};
 
 /** A behaviour that moves one handle of a val: T_be(tag, &v) sends, T_on_be(self, &v)
- * must
- *  move it on or drop it.
+ *  must move it on or drop it.
  *  T, be   as in FOAL_BEHAVIOUR0 */
 #define FOAL_BEHAVIOUR_VAL(T, be) FOAL_SEND_VAL(T, be) FOAL_HANDLE_VAL(T, be)
 

@@ -6,6 +6,9 @@
  *
  *    front space | live bytes (data, len) | room
  *
+ * A buffer never grows: to hold more, make a larger one and foal_buf_swap. Buffers can be
+ * made and dropped without a runtime, too, before foal_start and after foal_run.
+ *
  * In debug builds every access checks the owner stamp: touching a buffer that was sent
  * aborts and names the actor, the behaviour and the place. Under AddressSanitizer the
  * bytes of a buffer in flight are poisoned. */
@@ -69,7 +72,7 @@ FOAL_API const uint8_t *foal_buf_data(const foal_buf *b) FOAL_READS(b);
 FOAL_API uint8_t *foal_buf_bytes(foal_buf *b) FOAL_USES(b);
 
 /** The free space behind the bytes; fill it, then foal_buf_extend. Never store the
- * result.
+ *  result.
  *  b      iso, borrowed
  *  returns foal_buf_room(b) writable bytes, never NULL
  *  runs   anywhere */
@@ -81,7 +84,7 @@ FOAL_API uint8_t *foal_buf_tail(foal_buf *b) FOAL_USES(b);
  *  runs   anywhere */
 FOAL_API void foal_buf_extend(foal_buf *b, size_t len) FOAL_USES(b);
 
-/** Appends as many of the bytes as there is room for.
+/** Appends as many of the bytes as there is room for; the buffer does not grow.
  *  b      iso, borrowed
  *  bytes  borrowed, len bytes; may be NULL when len is 0
  *  len    bytes
@@ -122,9 +125,9 @@ FOAL_UNUSED static inline void foal_buf_swap(foal_buf **a, foal_buf **b)
   *b = other;
 }
 
-/** Overwrites all bytes, held or not, with zeros before the memory is used again, also
- * when
- *  a stale message drops the buffer. For keys and passwords.
+/** Marks it: all bytes, held or not, are overwritten with zeros before the memory is used
+ *  again, also when the buffer is dropped because its receiver has ended. For keys and
+ *  passwords.
  *  b      iso, borrowed
  *  runs   anywhere */
 FOAL_API void foal_buf_mark_secret(foal_buf *b) FOAL_USES(b);

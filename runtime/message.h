@@ -1,4 +1,5 @@
-/* message.h - what the macros of behaviour.h are made of. User code never names these.
+/* message.h - what the macros of behaviour.h are made of. User code names foal_tag, the
+ * tag of an actor of any type, and nothing else of it.
  *
  * A message is one 64-byte node: this head and up to 40 bytes of arguments. A buffer's
  * own header begins with such a head, so that sending a buffer allocates nothing. The
@@ -24,8 +25,7 @@ enum {
   FOAL_MSG_BYTES = 64,
 };
 
-/* One typed behaviour: how to run it, how to let go of its payload when nobody is
- * there. */
+/* One typed behaviour: how to run it, how to drop its payload when nobody is there. */
 typedef struct foal_behaviour {
   void (*run)(void *self, foal_msg *m);
   void (*drop)(foal_msg *m); /* NULL: the payload owns nothing */

@@ -5,7 +5,12 @@
  *
  * The program ends by itself when no actor is runnable, no message is on its way and
  * nothing that can produce one is open (listeners, connections, timers, blocking work,
- * holds). One runtime per process at a time; after foal_run it may be started again. */
+ * holds). One runtime per process at a time; after foal_run it may be started again.
+ *
+ * Where a function may be called is the slot `runs` of its comment. A worker is one of
+ * the library's threads; the thread that called foal_start is worker 0. "On a turn" is in
+ * a behaviour or handler, and in what they call. "Anywhere" is on any thread, in a turn
+ * or not. */
 #ifndef FOAL_SCHED_H
 #define FOAL_SCHED_H
 
@@ -31,7 +36,9 @@ typedef struct foal_options {
   bool pin_workers;  /* bind worker n to core n */
 } foal_options;
 
-/** Builds the runtime. From here on the calling thread is worker 0.
+/** Builds the runtime. From here on the calling thread is worker 0. Once this has
+ *  succeeded, foal_run takes it down again; who has to give up before calls foal_stop and
+ *  foal_run. SIGPIPE is ignored from here on, unless the program has a handler for it.
  *  options   borrowed; NULL: all defaults
  *  runs      on the main thread, outside foal_run
  *  fails     FOAL_BAD_ARGUMENT, FOAL_BAD_STATE (already started), FOAL_NO_MEMORY,
@@ -49,36 +56,34 @@ FOAL_API foal_err foal_start(const foal_options *options) FOAL_MUST;
 FOAL_API foal_err foal_options_from(foal_options *options, int *argc, char **argv)
     FOAL_MUST;
 
-/** Runs all workers until the program is quiet or stopped, ends every actor that is
- * left and
- *  takes the runtime down.
+/** Runs all workers until the program is quiet or stopped, ends every actor that is left
+ *  and takes the runtime down.
  *  returns the status given to foal_stop, else 0
  *  runs      on the thread that called foal_start */
 FOAL_API int foal_run(void);
 
 /** Stops as soon as every worker has finished its turn. Actors that are left are ended.
- *  status    what foal_run returns
- *  runs      anywhere, from any thread while foal_run runs */
+ *  status    what foal_run returns; the last call counts
+ *  runs      anywhere while the runtime exists, also before foal_run */
 FOAL_API void foal_stop(int status);
 
 /** Begins a graceful end, as SIGINT and SIGTERM do: listeners close, connections are
- * asked to
- *  finish, and the program ends when they have, or is stopped when drain_ms is over.
- *  runs      anywhere, from any thread while foal_run runs */
+ *  asked to finish (`ended` with FOAL_STOPPED), and the program ends when they have, or
+ *  is stopped when drain_ms is over. A second signal stops at once.
+ *  runs      anywhere while the runtime exists, also before foal_run */
 FOAL_API void foal_drain(void);
 
 /** Whether a graceful end has begun.
  *  runs      anywhere */
 FOAL_API bool foal_draining(void);
 
-/** Keeps the program alive although nothing is going on, until foal_release. For
- * threads that
- *  are not workers and will send.
+/** Keeps the program alive although nothing is going on, until foal_release. For threads
+ *  that are not workers and will send.
  *  runs      anywhere while the runtime exists */
 FOAL_API void foal_hold(void);
 
-/** Undoes one foal_hold.
- *  runs      anywhere but under a loop callback */
+/** Undoes one foal_hold; one that was not held aborts.
+ *  runs      on a turn, or on any thread that is not a worker */
 FOAL_API void foal_release(void);
 
 /** How many workers there are; their numbers are 0 .. n-1.
@@ -121,9 +126,8 @@ typedef struct foal_counters {
 } foal_counters;
 #undef FOAL_COUNTER_FIELD_
 
-/** Reads the counters. While workers run the sums are approximate; after foal_run
- * (until the
- *  next foal_start) they are exact.
+/** Reads the counters. While workers run the sums are approximate; after foal_run (until
+ *  the next foal_start) they are exact.
  *  out       filled
  *  runs      anywhere, from any thread */
 FOAL_API void foal_counters_read(foal_counters *out);

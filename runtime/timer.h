@@ -22,18 +22,17 @@ FOAL_API foal_timer foal__timer_arm(const void *self, const foal_behaviour *fire
                                     uint64_t delay_ms) FOAL_TURN;
 
 /** Cancels: the behaviour will not run, not even when the timer had already expired and
- * its
- *  message was waiting.
+ *  its message was waiting.
  *  timer   value; a stale one is ignored
  *  returns whether it was armed
  *  runs    on a turn of the actor that armed it */
 FOAL_API bool foal_timer_cancel(foal_timer timer) FOAL_TURN;
 
-/** Gives T the behaviour `be` without arguments and T_be_after(T *self, uint64_t
- * delay_ms),
- *  which returns a foal_timer: T_on_be(self) runs once when the delay is over. Delays
- *  above FOAL_TIMER_MS_MAX are cut to it. Without memory the timer is stale from the
- *  start and the behaviour is sent at once.
+/** Gives T the behaviour `be` without arguments and, on a turn of that actor,
+ *    foal_timer T_be_after(T *self, uint64_t delay_ms)
+ *  T_on_be(self) runs once when the delay is over; to repeat, arm it again there. Several
+ *  may be armed at a time. Delays above FOAL_TIMER_MS_MAX are cut to it. Without memory
+ *  the timer is stale from the start and the behaviour is sent at once.
  *  T, be   as in FOAL_BEHAVIOUR0 */
 #define FOAL_TIMER(T, be)                                                                \
   FOAL_BEHAVIOUR0(T, be)                                                                 \

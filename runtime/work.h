@@ -1,5 +1,4 @@
-/* work.h - blocking work: a function that runs beside the loops and answers by
- * message.
+/* work.h - blocking work: a function that runs beside the workers and answers by message.
  *
  * Files, name look-ups, private-key operations and anything else that may block
  * belongs here. The work function gets one buffer and nothing else: no actor state, no
@@ -17,7 +16,11 @@ FOAL_API void foal__work(foal_tag reply_to, const foal_behaviour *done,
  *    static void T_work_be(foal_buf **b)           runs on a thread of the blocking pool;
  *                                                  borrows *b, may replace it, never NULL
  *    static void T_on_be(T *self, foal_buf **b)    runs in a turn with the result
- *  Work that is running keeps the program alive. Results come in any order.
+ *  Work that is running keeps the program alive. Results come in any order; that for an
+ *  actor which has ended is dropped. The pool is libuv's: 4 threads, or as many as
+ *  UV_THREADPOOL_SIZE says. Without memory the work runs at once, in the turn.
+ *  b       iso, moved; *b is NULL on return
+ *  runs    T_be_start: on a turn of that actor
  *  T, be   as in FOAL_BEHAVIOUR0 */
 #define FOAL_WORK(T, be)                                                                 \
   FOAL_BEHAVIOUR_ISO(T, be)                                                              \

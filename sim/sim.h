@@ -85,7 +85,7 @@ FOAL_API bool foal_sim_chance(const char *place);
 FOAL_API bool foal_sim_calm(void);
 
 /** What foal_run returned; not 0 when the program was stopped for a reason, as when a
- * worker could not start.
+ *  worker could not start.
  *  runs      in `check` */
 FOAL_API int foal_sim_status(void);
 

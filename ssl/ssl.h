@@ -15,9 +15,9 @@
  * for it.
  *
  * Bounds: 64 KiB of handshake, 64 KiB and 32 key updates without a byte of application
- * data, 1 MiB of ciphertext that nobody reads, 64 KiB of plaintext that nobody sends, 256
- * KiB of handshake output. Passing one that the peer controls ends the session with
- * FOAL_LIMIT. Facts about the session and its peer are in info.h.                      */
+ * data, 1 MiB or 4096 pieces of ciphertext that nobody reads, 64 KiB of plaintext that
+ * nobody sends, 256 KiB of handshake output. Passing one that the peer controls ends the
+ * session with FOAL_LIMIT. Facts about the session and its peer are in info.h.         */
 #ifndef FOAL_SSL_SSL_H
 #define FOAL_SSL_SSL_H
 
@@ -144,14 +144,14 @@ FOAL_API bool foal_ssl_send(foal_ssl *s, foal_buf **cipher) FOAL_TURN FOAL_MAKES
  *  runs   on a turn */
 FOAL_API void foal_ssl_dispose(foal_ssl *s) FOAL_TURN;
 
-/* Beyond the seed. */
+/* Beyond Pony's class. */
 
 /** As foal_ssl_write, but legal during the handshake too: what is queued leaves, in
  *  order, as soon as the session is ready.
  *  s      borrowed
  *  plain  iso, moved, also on failure; *plain is NULL on return
  *  runs   on a turn
- *  fails  as foal_ssl_write */
+ *  fails  FOAL_BAD_STATE: this side has finished or failed; else as foal_ssl_write */
 FOAL_API foal_err foal_ssl_queue(foal_ssl *s, foal_buf **plain)
     FOAL_TURN FOAL_TAKES(*plain) FOAL_MUST;
 
@@ -168,9 +168,9 @@ FOAL_API size_t foal_ssl_write_room(const foal_ssl *s) FOAL_TURN;
 FOAL_API size_t foal_ssl_queued_bytes(const foal_ssl *s) FOAL_TURN;
 
 /** Encrypts full records out of the queued plaintext now, into the buffer that the next
- * foal_ssl_send gives. What remains is less than a record, or does not fit. For owners
- * that fill one large write with small pieces and want each piece's memory back at once;
- * call it only when there is credit.
+ *  foal_ssl_send gives. What remains is less than a record, or does not fit. For owners
+ *  that fill one large write with small pieces and want each piece's memory back at once;
+ *  call it only when there is credit.
  *  s      borrowed
  *  runs   on a turn */
 FOAL_API void foal_ssl_seal(foal_ssl *s) FOAL_TURN;
