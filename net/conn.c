@@ -35,7 +35,8 @@ static void flush(void *user)
   }
   foal__conn_report_in(c);
   c->flushing = false;
-  if (c->asking || c->yielded || (c->stalled && foal__conn_may_deliver(c))) {
+  bool due = c->receipts != NULL && foal__receipts_due(c->receipts);
+  if (c->asking || c->yielded || due || (c->stalled && foal__conn_may_deliver(c))) {
     foal__proto_tag me = {foal__self_tag(user)};
     foal__proto_more(me);
   }
@@ -257,6 +258,13 @@ static void foal__proto_on_stopping(foal__proto *user)
   c->protocol->ended(user, FOAL_STOPPED);
 }
 
+/* The reason that was given for the end of the actor, if it says anything. */
+static foal_err why_left(void)
+{
+  foal_err why = foal__ending_why();
+  return why == FOAL_OK || why == FOAL_ENDED ? FOAL_LOCAL : why;
+}
+
 /* The actor ends: by itself after `closed`, or because somebody ended it before. */
 FOAL_TRUSTED void foal__conn_end(void *self)
 {
@@ -267,10 +275,10 @@ FOAL_TRUSTED void foal__conn_end(void *self)
     bool stopped = foal__leaving() || foal_draining();
     bool cut = !c->tls && foal_bufq_count(&c->out) > 0;
     foal__tcp_abort(c->tcp, cut); /* a plain FIN would say that this was all */
-    /* Whoever leaves with something unsaid did not end cleanly, whatever the peer said. */
+    /* Who leaves with something unsaid did not end cleanly, whatever the peer said. */
     if (c->cause.err == FOAL_OK && !stopped && c->phase != FOAL__CONN_LINGER)
-      c->cause = (foal__cause){FOAL_LOCAL, 0};
-    say_closed(c, (foal__cause){stopped ? FOAL_STOPPED : FOAL_LOCAL, 0});
+      c->cause = (foal__cause){why_left(), 0};
+    say_closed(c, (foal__cause){stopped ? FOAL_STOPPED : why_left(), 0});
   }
   foal_ssl_free(&c->ssl);
   foal_bufq_clear(&c->in);

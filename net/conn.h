@@ -1,8 +1,8 @@
 /* conn.h - a connection: plain or TLS, client or server, the same. What a protocol can do
  * with it; what happens to a protocol is in protocol.h.
  *
- * Everything here runs in a turn of the connection's actor and may be called in any
- * handler and behaviour of it. No handler is called from inside: what follows comes later.
+ * All of it may be called in any handler and behaviour of the connection's actor. No
+ * handler is called from inside: what follows comes later.
  *
  * Backpressure. Writing is always accepted; foal_conn_room says how much still should be.
  * When a write leaves no room, one `sendable` follows as soon as there is room again. If
@@ -21,8 +21,8 @@
 typedef struct foal_conn foal_conn; /* ref: lives in its actor */
 
 enum {
-  FOAL_RECEIPTS_MAX = 4096, /* that one connection can owe */
-  FOAL_ADDR_TEXT_BYTES = 72 /* that the text of an address and its port needs */
+  FOAL_RECEIPTS_MAX = 4096, /* receipts that one connection can owe */
+  FOAL_ADDR_TEXT_BYTES = 72 /* bytes of the text of an address and port, with its NUL */
 };
 
 /* Settings of a socket that can be changed while it works: foal_conn_set. */
@@ -35,23 +35,31 @@ typedef enum foal_conn_option {
 
 /* What is the same for every connection of a listener or a client. Zero: the default. */
 typedef struct foal_conn_options {
-  const void *context;      /* borrowed, must outlive foal_run; see foal_conn_context */
-  uint32_t connect_ms;      /* look-up of the name and all attempts; default 30000 */
-  uint32_t handshake_ms;    /* from accept or connect to `opened`; default 10000 */
-  uint32_t idle_ms;         /* no byte in either direction; default 0: never */
-  uint32_t write_ms;        /* no progress in writing; default 30000 */
-  uint32_t linger_ms;       /* waiting for the peer's end at close; default 2000 */
-  uint32_t linger_bytes;    /* thrown away meanwhile; default 65536 */
-  uint32_t room_bytes;      /* queue that counts as full; default 32768 */
-  uint32_t queue_bytes_max; /* queue that ends the connection; default 4 MiB */
-  uint32_t keepalive_s;     /* FOAL_CONN_KEEPALIVE_S; default 0: never */
-  uint32_t receive_bytes;   /* FOAL_CONN_RECEIVE_BYTES; default: the system's */
-  uint32_t send_bytes;      /* FOAL_CONN_SEND_BYTES; default: the system's */
-  bool nagle;               /* FOAL_CONN_NAGLE; default off */
+  const void *context; /* borrowed, must outlive foal_run; see foal_conn_context */
+  /* Times, and the reasons they end a connection with. */
+  uint32_t connect_ms;   /* look-up of the name and all attempts, FOAL_TIMEOUT_CONNECT;
+                            default 30000 */
+  uint32_t handshake_ms; /* from accept or connect to `opened`, FOAL_TIMEOUT_HANDSHAKE;
+                            default 10000 */
+  uint32_t idle_ms;      /* no byte in either direction, FOAL_TIMEOUT_IDLE; default 0:
+                            never */
+  uint32_t write_ms;     /* the peer takes nothing, FOAL_TIMEOUT_WRITE; default 30000 */
+  uint32_t linger_ms;    /* at close: waiting for the peer's end; default 2000 */
+  /* Amounts. */
+  uint32_t linger_bytes;    /* of the peer, thrown away at close; default 65536 */
+  uint32_t room_bytes;      /* plaintext queue that counts as full; default 32768 */
+  uint32_t queue_bytes_max; /* plaintext queue that ends the connection with FOAL_LIMIT;
+                               default 4 MiB */
+  /* The socket. */
+  uint32_t keepalive_s;   /* FOAL_CONN_KEEPALIVE_S; default 0: never */
+  uint32_t receive_bytes; /* FOAL_CONN_RECEIVE_BYTES; default: the system's */
+  uint32_t send_bytes;    /* FOAL_CONN_SEND_BYTES; default: the system's */
+  bool nagle;             /* FOAL_CONN_NAGLE; default off */
 } foal_conn_options;
 
-/** Takes the bytes to be sent, in order. Accepted while the connection is open and
- *  foal_conn_finish or foal_conn_close was not called; otherwise they are dropped.
+/** Takes the bytes to be sent, in order. Before `opened`, and after foal_conn_finish,
+ *  foal_conn_close or the end, they are dropped; who has some earlier keeps them in a
+ *  foal_bufq.
  *  conn   ref, borrowed
  *  data   iso, moved; *data is NULL on return
  *  runs   on a turn of the connection's actor */
@@ -80,7 +88,8 @@ FOAL_API foal_err foal_conn_send(foal_conn *conn, foal_buf **data, uint64_t toke
 FOAL_API size_t foal_conn_room(foal_conn *conn) FOAL_TURN;
 
 /** Ends the sending side only: what was written goes out, then close_notify and FIN. The
- *  peer can still send. Half-close as in RFC 8446 section 6.1.
+ *  peer can still send; when it has ended too, the connection closes by itself.
+ *  Half-close as in RFC 8446 section 6.1.
  *  conn   ref, borrowed
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_finish(foal_conn *conn) FOAL_TURN;
@@ -94,12 +103,14 @@ FOAL_API void foal_conn_close(foal_conn *conn) FOAL_TURN;
 
 /** Closes at once with a reset; what is queued is lost. `closed` says why.
  *  conn   ref, borrowed
- *  why    FOAL_LOCAL, or a better reason
+ *  why    any reason but FOAL_OK; FOAL_LOCAL when there is no better one. A reason that
+ *         was known before counts instead
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_abort(foal_conn *conn, foal_err why) FOAL_TURN;
 
-/** Stops `received` exactly here, also for bytes that are decrypted already. While muted
- *  the socket is not read, beyond what one pass had read already.
+/** Stops `received` exactly here, also for bytes that are decrypted already, and in
+ *  `opened` before the first. `ended` waits behind them. While muted the socket is not
+ *  read, beyond what one pass had read already.
  *  conn   ref, borrowed
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_mute(foal_conn *conn) FOAL_TURN;
@@ -109,7 +120,8 @@ FOAL_API void foal_conn_mute(foal_conn *conn) FOAL_TURN;
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_unmute(foal_conn *conn) FOAL_TURN;
 
-/** From now on every `received` carries exactly this many bytes; 0: as they come.
+/** From the next `received` on each carries exactly this many bytes; 0: as they come.
+ *  When the peer ends with fewer they are dropped, and `ended` says FOAL_INCOMPLETE.
  *  conn   ref, borrowed
  *  bytes  0 .. 65536, else the program aborts
  *  runs   on a turn of the connection's actor */

@@ -109,6 +109,23 @@ static void handshake(foal_conn *c)
   c->protocol->opened(foal__user_of(c), c);
 }
 
+/* Whether the stream has ended inside what is expected; that is dropped. */
+FOAL_TRUSTED static bool drop_rest(foal_conn *c)
+{
+  foal_buf *b;
+  foal_assert(c->ended);
+  if (c->ssl == NULL) {
+    bool any = foal_bufq_count(&c->in) > 0;
+    foal_bufq_clear(&c->in);
+    return any;
+  }
+  if (!foal_ssl_read(c->ssl, 0, &b)) return false;
+  do {
+    foal_buf_drop(&b);
+  } while (foal_ssl_read(c->ssl, 0, &b));
+  return true;
+}
+
 /* Everything that came was delivered: was it the last? */
 static void look_for_end(foal_conn *c) FOAL_TURN;
 static void look_for_end(foal_conn *c)
@@ -117,7 +134,8 @@ static void look_for_end(foal_conn *c)
   bool over = c->ssl != NULL ? foal_ssl_end_seen(c->ssl) : c->eof;
   if (!over || c->ended) return;
   c->ended = true;
-  c->protocol->ended(foal__user_of(c), FOAL_CLEAN);
+  foal_err why = drop_rest(c) ? FOAL_INCOMPLETE : FOAL_CLEAN;
+  c->protocol->ended(foal__user_of(c), why);
   foal__conn_schedule(c);
 }
 

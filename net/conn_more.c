@@ -18,7 +18,11 @@ static void give(foal_conn *c, bool all, foal_err how)
 {
   uint64_t token;
   if (c->receipts == NULL) return;
-  while (foal__receipts_take(c->receipts, all, &token)) {
+  /* What the handler sends meanwhile waits: empty pieces are due at once, and a handler
+   * that sends one for each would never come to an end. */
+  uint32_t most = foal__receipts_count(c->receipts);
+  while (most-- > 0 && c->receipts != NULL &&
+         foal__receipts_take(c->receipts, all, &token)) {
     if (c->protocol->receipt != NULL) c->protocol->receipt(foal__user_of(c), token, how);
   }
 }
@@ -32,6 +36,7 @@ void foal__conn_settle(foal_conn *c)
 void foal__conn_settle_all(foal_conn *c, foal_err why)
 {
   foal_assert(c->phase == FOAL__CONN_CLOSED && why != FOAL_OK);
+  give(c, false, FOAL_OK); /* empty ones that this turn had no time for */
   give(c, true, why);
 }
 
@@ -39,7 +44,8 @@ static foal_err owe(foal_conn *c, size_t bytes, uint64_t token) FOAL_TURN;
 static foal_err owe(foal_conn *c, size_t bytes, uint64_t token)
 {
   if (!foal__conn_bears(c, bytes)) return FOAL_FULL;
-  if (c->receipts == NULL) c->receipts = foal__receipts_new(foal__conn_queued(c));
+  if (c->receipts == NULL)
+    c->receipts = foal__receipts_new(foal__conn_queued(c), !c->credit);
   if (c->receipts == NULL) return FOAL_NO_MEMORY;
   if (foal__receipts_count(c->receipts) == FOAL_RECEIPTS_MAX) return FOAL_FULL;
   return foal__receipts_owe(c->receipts, bytes, token) ? FOAL_OK : FOAL_NO_MEMORY;
@@ -70,6 +76,7 @@ void foal__conn_become(foal_conn *conn, const foal_protocol *protocol)
   foal_assert(protocol->type.size == conn->protocol->type.size);
   foal_assert(strcmp(protocol->type.name, conn->protocol->type.name) == 0);
   conn->protocol = protocol;
+  if (protocol->receipt == NULL) foal__receipts_drop(&conn->receipts);
 }
 
 void foal_conn_yield(foal_conn *conn)
@@ -112,8 +119,15 @@ foal_err foal_conn_start_tls(foal_conn *conn, foal_ssl_ctx *ctx, const char *nam
   foal_err err = may_upgrade(conn);
   if (err == FOAL_OK) err = make_session(conn, ctx, name);
   if (err != FOAL_OK) return err;
+  /* Not a send that may fail unseen: the handshake would have no deadline. */
+  void *upgrade = foal__message(&foal__tcp__be_upgrade);
+  if (upgrade == NULL) {
+    foal_ssl_free(&conn->ssl);
+    return FOAL_NO_MEMORY;
+  }
   conn->phase = FOAL__CONN_HANDSHAKE;
-  foal__tcp_upgrade(conn->tcp);
+  conn->stalled = false; /* nothing was left; it would hide how the handshake ends */
+  foal__post_args(conn->tcp.any, upgrade);
   foal__conn_schedule(conn);
   return FOAL_OK;
 }

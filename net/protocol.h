@@ -17,10 +17,12 @@
  * Laws. `opened` comes at most once, after the TLS handshake (and once more when a plain
  * connection was turned into TLS by foal_conn_start_tls). `closed` comes exactly once and
  * last; without an `opened` before it the connection never worked. `ended` comes at most
- * once for the peer (FOAL_CLEAN: it has sent everything; writing goes on as long as you
- * like) and at most once for the program (FOAL_STOPPED: finish what you are doing and
- * close). What was written before foal_conn_close is delivered before the end. A stream
- * that breaks off without close_notify is never clean: `closed` says FOAL_TRUNCATED. */
+ * once for the peer (FOAL_CLEAN: it has sent everything, FOAL_INCOMPLETE: less than
+ * foal_conn_expect wanted; writing goes on as long as you like) and at most once for the
+ * program (FOAL_STOPPED: finish what you are doing and close). `sendable` comes with at
+ * least half of room_bytes. `closed` is also the place to empty what the state owns. What
+ * was written before foal_conn_close is delivered before the end. A stream that breaks
+ * off without close_notify is never clean: `closed` says FOAL_TRUNCATED. */
 #ifndef FOAL_PROTOCOL_H
 #define FOAL_PROTOCOL_H
 
@@ -42,8 +44,9 @@ typedef struct foal_protocol {
 typedef struct foal_connect_options {
   const char *host; /* name or address; copied */
   uint16_t port;
-  foal_ssl_ctx *ctx;       /* val, shared; NULL: plain TCP */
-  const char *verify_name; /* name the certificate must carry; default: host; copied */
+  foal_ssl_ctx *ctx;       /* val, borrowed, frozen and shared; NULL: plain TCP */
+  const char *verify_name; /* name the certificate must carry, also sent as SNI; default:
+                              host; copied */
   const foal_buf *session; /* iso, borrowed, copied: what foal_ssl_save gave, to resume;
                               NULL: none */
   foal_conn_options conn;
@@ -51,17 +54,17 @@ typedef struct foal_connect_options {
 
 /* Where to listen. Zero in optional fields: the default. */
 typedef struct foal_listen_options {
-  const char *host;         /* name or address; default "0.0.0.0"; copied */
-  uint16_t port;            /* 0: any free one */
-  foal_ssl_ctx *ctx;        /* val, shared; NULL: plain TCP */
-  uint32_t backlog;         /* default 4096, cut by the kernel */
+  const char *host;  /* address, or a name (its look-up blocks); default "0.0.0.0" */
+  uint16_t port;     /* 0: any free one */
+  foal_ssl_ctx *ctx; /* val, borrowed, frozen and shared; NULL: plain TCP */
+  uint32_t backlog;  /* default 4096, cut by the kernel */
   uint32_t connections_max; /* more wait in the backlog; default: open-file limit - 64 */
   foal_conn_options conn;
 } foal_listen_options;
 
 /* An open listener: a value. */
 typedef struct foal_listener {
-  foal_tag any;
+  foal_tag any;  /* to be watched, or told to end */
   uint16_t port; /* the real one */
 } foal_listener;
 
@@ -80,7 +83,7 @@ FOAL_API void foal_listener_close(foal_listener listener);
 /** Accepts with another context from now on; running connections keep theirs. Whatever
  *  fails, the old context goes on serving. Build the new one first: its setters say what
  *  is wrong with which file.
- *  listener  value; a closed one is ignored, and so is a plain one, with a line in the log
+ *  listener  value; a closed one is ignored; a plain one, too, with a line in the log
  *  ctx       val, borrowed; frozen by this and kept alive by the listener
  *  runs      anywhere
  *  fails     FOAL_BAD_STATE: it has no certificate to serve with; FOAL_NO_MEMORY;
@@ -170,7 +173,8 @@ FOAL_API bool foal__connect(const foal_protocol *protocol,
  *        turn or between foal_start and foal_run. Every connection gets an actor of type
  *        T, zeroed.
  *    bool T_connect(const foal_connect_options *, T_tag *out)
- *        false: out of memory. Everything else arrives as `closed`.
+ *        false: out of memory. Everything else arrives as `closed`. Where T_listen runs.
+ *        Not wanted any more: foal_actor_tell_end(tag.any, why), and `closed` says why.
  *    T_tag T_self(const T *self)
  *    foal_conn *T_conn(T *self)
  *        the connection, in every handler, also in a `closed` without an `opened` before.
@@ -194,8 +198,9 @@ FOAL_API bool foal__connect(const foal_protocol *protocol,
 /** Gives a protocol another set of handlers, P_on_opened(T *self, ...) and so on, for a
  *  later stage of its life: after a greeting, an upgrade, a login. P_become(conn) in a
  *  turn of the connection's actor puts them in the place of the present ones, from the
- *  next event on; the state stays the same T (Pony's set_notify, an actor's `become`). A stage
- *  without receipts drops those that are still owed.
+ *  next event on, also for what has arrived already; the state stays the same T (Pony's
+ *  set_notify, an actor's `become`). A stage without receipts drops those that are still
+ *  owed.
  *  T   the protocol; FOAL_PROTOCOL(T) stands before
  *  P   the stage, a name of its own */
 #define FOAL_STAGE(T, P)          FOAL_HANDLERS_(T, P, NULL)

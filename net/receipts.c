@@ -19,11 +19,14 @@ struct foal__receipts {
   uint32_t first, count, size;
 };
 
-foal__receipts *foal__receipts_new(size_t waiting)
+/* A write on its way, of unknown length, counts as one byte: an empty piece behind it has
+ * not left before it has. */
+foal__receipts *foal__receipts_new(size_t waiting, bool on_its_way)
 {
   foal__receipts *r = foal__alloc(sizeof *r);
   if (r == NULL) return NULL;
-  *r = (foal__receipts){.written = waiting};
+  uint64_t leaving = on_its_way ? 1 : 0;
+  *r = (foal__receipts){.written = leaving + waiting, .leaving = leaving};
   return r;
 }
 
@@ -86,6 +89,12 @@ void foal__receipts_left(foal__receipts *receipts)
 {
   foal_assert(receipts != NULL && receipts->left <= receipts->leaving);
   receipts->left = receipts->leaving;
+}
+
+bool foal__receipts_due(const foal__receipts *receipts)
+{
+  foal_assert(receipts != NULL);
+  return receipts->count > 0 && receipts->marks[receipts->first].end <= receipts->left;
 }
 
 bool foal__receipts_take(foal__receipts *receipts, bool all, uint64_t *token)

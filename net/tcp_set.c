@@ -49,12 +49,20 @@ static void foal__tcp_on_upgrade(foal__tcp *self)
   foal__tcp_check(self);
   if (self->phase != FOAL__TCP_OPEN) return;
   foal_assert(!self->handshaking && !foal__tcp_is_tls(self));
+  /* Who was told of the end just now did not hear it: it was on its way into TLS. */
+  if (foal_draining()) {
+    foal__tcp_shut(self, (foal__cause){FOAL_STOPPED, 0}, false);
+    return;
+  }
   foal__listening_tag listener = {self->config->listener};
   self->handshaking = true;
   if (!foal_tag_is_nobody(listener.any)) {
     self->begun = true;
     foal__listening_begun(listener);
   }
-  self->phase_due_ms = foal__now_ms() + self->config->options.handshake_ms;
+  /* After a write that failed there is one already, and a shorter one. */
+  if (self->broken.err == FOAL_OK) {
+    self->phase_due_ms = foal__now_ms() + self->config->options.handshake_ms;
+  }
   foal__tcp_rearm(self);
 }

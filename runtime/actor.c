@@ -174,6 +174,13 @@ void *foal__self_state(void)
   return w->current->state;
 }
 
+foal_err foal__ending_why(void)
+{
+  foal__worker *w = foal__self;
+  foal_assert(w != NULL && w->current != NULL);
+  return (foal_err)w->current->why;
+}
+
 void foal__at_turn_end(void (*flush)(void *self))
 {
   foal__worker *w = foal__self;

@@ -13,21 +13,21 @@
   X(FOAL_OK, "no error")                                                                 \
   /* calls */                                                                            \
   X(FOAL_NO_MEMORY, "out of memory")                                                     \
-  X(FOAL_BAD_ARGUMENT, "an argument is out of its range")                                \
-  X(FOAL_BAD_STATE, "not possible in this state")                                        \
+  X(FOAL_BAD_ARGUMENT, "an argument is not one of those allowed")                        \
+  X(FOAL_BAD_STATE, "not possible now: too early, or already over")                      \
   X(FOAL_FROZEN, "the context is in use and cannot be changed; make a new one")          \
-  X(FOAL_FULL, "the queue is full")                                                      \
+  X(FOAL_FULL, "there is no room left")                                                  \
   /* files, certificates, keys */                                                        \
   X(FOAL_FILE_UNREADABLE, "the file cannot be read")                                     \
-  X(FOAL_BAD_PEM, "the file holds no usable PEM data of this kind")                      \
+  X(FOAL_BAD_PEM, "no usable certificate, key or list in PEM form was found")            \
   X(FOAL_KEY_MISMATCH, "the private key does not belong to the certificate")             \
   X(FOAL_KEY_EXPOSED, "the key file is readable by others; chmod 600 it")                \
   X(FOAL_CERT_EXPIRED, "the certificate is expired or not yet valid")                    \
-  X(FOAL_BAD_CIPHERS, "the cipher list selects nothing")                                 \
+  X(FOAL_BAD_CIPHERS, "the list of ciphers, suites or groups selects nothing")           \
   X(FOAL_BAD_VERSION, "the protocol version range is empty or not supported")            \
   X(FOAL_BAD_ALPN, "an ALPN name is empty or longer than 255 bytes")                     \
   X(FOAL_BAD_NAME, "the host name is not valid")                                         \
-  X(FOAL_CRYPTO, "the crypto library refused")                                           \
+  X(FOAL_CRYPTO, "OpenSSL refused")                                                      \
   /* network */                                                                          \
   X(FOAL_ADDRESS_IN_USE, "the address is already in use")                                \
   X(FOAL_ACCESS_DENIED, "not permitted; ports below 1024 need root")                     \
@@ -41,17 +41,18 @@
   X(FOAL_CLEAN, "closed cleanly by both sides")                                          \
   X(FOAL_LOCAL, "closed by this side")                                                   \
   X(FOAL_TRUNCATED, "the peer ended the stream without close_notify")                    \
+  X(FOAL_INCOMPLETE, "the peer ended with fewer bytes than were expected")               \
   X(FOAL_RESET, "the peer reset the connection")                                         \
-  X(FOAL_TLS_FAILED, "the peer broke the TLS protocol")                                  \
+  X(FOAL_TLS_FAILED, "TLS could not be agreed with the peer, or was broken by it")       \
   X(FOAL_TLS_ALERT, "the peer refused with a TLS alert")                                 \
   X(FOAL_AUTH_FAILED, "the peer could not prove who it is")                              \
   X(FOAL_TIMEOUT_CONNECT, "connecting took too long")                                    \
   X(FOAL_TIMEOUT_HANDSHAKE, "the TLS handshake took too long")                           \
   X(FOAL_TIMEOUT_IDLE, "nothing was sent or received for too long")                      \
   X(FOAL_TIMEOUT_WRITE, "the peer did not read for too long")                            \
-  X(FOAL_LIMIT, "a limit on the peer's input was passed")                                \
-  X(FOAL_EARLY_BYTES, "bytes that nobody read came before the TLS handshake")            \
-  X(FOAL_LISTENER_REFUSED, "the listener refused the connection")                        \
+  X(FOAL_LIMIT, "the peer passed a limit: it sent too much, or read too little")         \
+  X(FOAL_EARLY_BYTES, "bytes were waiting unread when TLS was to begin")                 \
+  X(FOAL_LISTENER_REFUSED, "this server did not take the connection")                    \
   /* ends of an actor */                                                                 \
   X(FOAL_ENDED, "the actor ended itself")                                                \
   X(FOAL_TOLD_TO_END, "the actor was told to end")                                       \

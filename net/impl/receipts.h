@@ -12,8 +12,10 @@
 
 typedef struct foal__receipts foal__receipts;
 
-/* Makes the book of a stream of which so many bytes still wait. NULL: out of memory. */
-foal__receipts *foal__receipts_new(size_t waiting) __attribute__((warn_unused_result));
+/* Makes the book of a stream of which so many bytes still wait, behind a write that is on
+ * its way or not. NULL: out of memory. */
+foal__receipts *foal__receipts_new(size_t waiting, bool on_its_way)
+    __attribute__((warn_unused_result));
 
 /* Frees it; *receipts is NULL on return. NULL inside is ignored. */
 void foal__receipts_drop(foal__receipts **receipts);
@@ -34,6 +36,9 @@ void foal__receipts_leaving(foal__receipts *receipts, size_t waiting);
 
 /* Notes that the system has them. */
 void foal__receipts_left(foal__receipts *receipts);
+
+/* Whether foal__receipts_take gives one that has left. */
+bool foal__receipts_due(const foal__receipts *receipts);
 
 /* Takes the first one whose piece has left, or with `all` the first one. false: none. */
 bool foal__receipts_take(foal__receipts *receipts, bool all, uint64_t *token)

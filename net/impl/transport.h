@@ -22,7 +22,7 @@ typedef struct foal__cause {
   int os;
 } foal__cause;
 
-/* The system's sentence for cause.os; "" for 0. Valid until the next call on this thread. */
+/* The system's sentence for cause.os, "" for 0; lives until this thread's next call. */
 const char *foal__cause_text(int os);
 
 /* ---- stream sockets ---- */

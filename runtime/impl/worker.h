@@ -81,6 +81,9 @@ void foal__on_drain(foal_tag who, const foal_behaviour *drain);
  * may move). */
 void foal__at_turn_end(void (*flush)(void *self));
 
+/* Why the actor whose end function runs is ended; FOAL_OK: the program has stopped. */
+foal_err foal__ending_why(void);
+
 /* The state of the actor whose turn it is. */
 void *foal__self_state(void);
 

@@ -426,7 +426,8 @@ static void point_on_ended(point *self, foal_err why)
 {
   tip_log *log = self->log;
   if (log->leaving) return;
-  FOAL_SIM_CHECK(why == FOAL_CLEAN || why == FOAL_STOPPED);
+  FOAL_SIM_CHECK(why == FOAL_CLEAN || why == FOAL_STOPPED ||
+                 (why == FOAL_INCOMPLETE && log->expect > 0));
   FOAL_SIM_CHECK(log->events[TIP_ON_OPENED] == 1 && !log->closed && !log->close_called);
   if (why == FOAL_STOPPED) {
     FOAL_SIM_CHECK(!log->stopping);
@@ -436,16 +437,15 @@ static void point_on_ended(point *self, foal_err why)
   }
   FOAL_SIM_CHECK(!log->ended && !log->muted);
   log->ended = true;
+  log->incomplete = why != FOAL_CLEAN;
   tip_check_end(log);
   if (quits(self, TIP_ON_ENDED)) return;
-  /* Both have finished: it closes by itself. */
-  if (log->finish_called && !log->quit && foal_sim_draw(2) == 0) return;
-  bool all = log->plan->echo || log->written == total(log);
-  if (all || log->finish_called || (log->plan->habits & TIP_PULLS) != 0) {
-    if (!log->quit) shut(self);
-  } else {
+  if (log->finish_called && !log->quit && foal_sim_draw(2) == 0) return; /* by itself */
+  bool all = log->plan->echo || log->written == total(log) || log->finish_called;
+  if (!all && (log->plan->habits & TIP_PULLS) == 0)
     pump(self);
-  }
+  else if (!log->quit)
+    shut(self);
 }
 
 static void point_on_closed(point *self, foal_err why)

@@ -90,7 +90,7 @@ struct tip_log {
   uint64_t written, got;
   uint32_t events[TIP_EVENTS];
   uint32_t expect, rekeys; /* key updates since the last write */
-  bool muted, held, blocked, ended, stopping, closed;
+  bool muted, held, blocked, ended, incomplete, stopping, closed;
   bool finish_called, close_called;
   bool quit, quit_now, leaving; /* gave up; by abort; by ending its actor */
   uint64_t opened_ms, closed_ms, dialed_ms;

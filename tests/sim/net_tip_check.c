@@ -135,6 +135,7 @@ void tip_check_end(const tip_log *log)
                  from->plan->opened != NULL);
   FOAL_SIM_CHECK(log->got <= from->written);
   FOAL_SIM_CHECK(log->got == from->written || from->written - log->got < log->expect);
+  FOAL_SIM_CHECK(log->incomplete == (log->got != from->written));
   foal_sim_mark("ended_clean");
 }
 

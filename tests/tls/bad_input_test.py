@@ -222,7 +222,7 @@ class Hostile(Case):
             got, _ = talk(port, PLAIN_HTTP)
             self.assertIn(got[:1], (b"", b"\x15"))
 
-        self.each(attack, "broke the TLS protocol .*http request")
+        self.each(attack, "broken by it .*http request")
 
     def test_random_bytes(self):
         noise = random.Random(SEED).randbytes(2000)
@@ -231,12 +231,12 @@ class Hostile(Case):
             got, _ = talk(port, noise)
             self.assertIn(got[:1], (b"", b"\x15"))
 
-        self.each(attack, "broke the TLS protocol")
+        self.each(attack, "broken by it")
 
     def test_random_records(self):
         noise = record(22, b"\x77" + random.Random(SEED).randbytes(16383))
         self.each(lambda port: self.alert(port, noise, UNEXPECTED_MESSAGE),
-                  "broke the TLS protocol .*sent alert 10")
+                  "broken by it .*sent alert 10")
 
     def test_many_random_peers(self):
         """Whatever comes, the next one is served."""
@@ -297,11 +297,11 @@ class BadServer(Case):
             self.assertEqual(b"".join(heard)[-2:], bytes((2, alert)), "another alert")
 
     def test_plain_text(self):
-        self.check(b"HTTP/1.1 400 Bad Request\r\n\r\n", "broke the TLS protocol")
-        self.check(b"220 mail.test ESMTP\r\n", "broke the TLS protocol")
+        self.check(b"HTTP/1.1 400 Bad Request\r\n\r\n", "broken by it")
+        self.check(b"220 mail.test ESMTP\r\n", "broken by it")
 
     def test_random_bytes(self):
-        self.check(random.Random(SEED).randbytes(2000), "broke the TLS protocol")
+        self.check(random.Random(SEED).randbytes(2000), "broken by it")
 
     def test_oversized_record(self):
         self.check(struct.pack(">BHH", 22, 0x0303, 0xffff) + bytes(0xffff), "sent alert 22",

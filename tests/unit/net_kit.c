@@ -68,8 +68,8 @@ static void point_on_sendable(point *self, size_t room)
 static void point_on_ended(point *self, foal_err why)
 {
   must(!self->done);
-  must(why == FOAL_CLEAN || why == FOAL_STOPPED);
-  if (why == FOAL_CLEAN) self->plan->ended_count++;
+  must(why == FOAL_CLEAN || why == FOAL_STOPPED || why == FOAL_INCOMPLETE);
+  if (why != FOAL_STOPPED) self->plan->ended_count++;
   if (why == FOAL_STOPPED) self->plan->stopping_count++;
   if (self->plan->ended != NULL) {
     self->plan->ended(self, why);

@@ -82,7 +82,7 @@ HOOK storm_sendable(point *self, size_t room)
 
 HOOK storm_ended(point *self, foal_err why)
 {
-  must(why == FOAL_CLEAN);
+  must(why == FOAL_CLEAN || why == FOAL_INCOMPLETE); /* in pieces of drawn size */
   act(self);
 }
 
