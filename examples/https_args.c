@@ -32,6 +32,8 @@ static const option options[] = {
     {"echo", FLAG, AT(echo), 0, NULL, "answer every request with its own body"},
     {"ciphers", TEXT, AT(ciphers), 0, "LIST", "cipher list of TLS 1.2"},
     {"suites", TEXT, AT(suites), 0, "LIST", "cipher suites of TLS 1.3"},
+    {"ticket-keys", TEXT, AT(ticket_keys), 0, "F",
+     "80 random bytes a key, new one first (a key of its own)"},
     {"client-ca", TEXT, AT(client_ca), 0, "F", "authorities of client certificates, PEM"},
     {"client-cert", TEXT, AT(client_cert), 0, "W",
      "off, optional or required (off; required with --client-ca)"},

@@ -13,6 +13,7 @@ typedef struct https_args {
   const char *root;
   const char *ciphers;
   const char *suites;
+  const char *ticket_keys;
   const char *client_ca;
   const char *client_cert;
   uint64_t port;

@@ -9,9 +9,8 @@
 #include "impl/check.h"
 #include "impl/ctx.h"
 #include "impl/osslerr.h"
+#include "impl/source.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -19,85 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILE_BYTES_MAX = 4 << 20, CHAIN_MAX = 32, CLIENT_CAS_MAX = 64 };
-
-/* A text in memory and what to call it in messages. */
-typedef struct source {
-  const char *name;
-  char *bytes; /* owned when it came from a file */
-  size_t len;
-} source;
+enum { CHAIN_MAX = 32, CLIENT_CAS_MAX = 64 };
 
 /* OpenSSL would ask at the terminal. */
 static int no_password(char *text, int size, int writing, void *arg)
 {
   (void)text, (void)size, (void)writing, (void)arg;
   return -1;
-}
-
-static void forget(source *from)
-{
-  OPENSSL_clear_free(from->bytes, from->len);
-}
-
-static foal_err check_file(foal_ssl_ctx *ctx, const char *path, const struct stat *st,
-                           bool key)
-{
-  if (!S_ISREG(st->st_mode) || st->st_size > FILE_BYTES_MAX)
-    return foal__ctx_fail(ctx, FOAL_FILE_UNREADABLE,
-                          "%.160s: not a regular file of at most %d MiB", path,
-                          FILE_BYTES_MAX >> 20);
-  /* Group-readable is how packages give a service user root's key. */
-  mode_t forbidden = st->st_uid == 0 ? 037 : 077;
-  if (key && (st->st_mode & forbidden) != 0 && (ctx->relax & FOAL_RELAX_KEY_MODE) == 0)
-    return foal__ctx_fail(
-        ctx, FOAL_KEY_EXPOSED,
-        "%.160s has mode %04o, others may read the key; run: chmod 600 %.80s", path,
-        (unsigned)st->st_mode & 07777, path);
-  return FOAL_OK;
-}
-
-static bool read_all(int fd, source *into)
-{
-  size_t at = 0;
-  while (at < into->len) {
-    ssize_t n = read(fd, into->bytes + at, into->len - at);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    at += (size_t)n;
-  }
-  into->bytes[at] = '\0';
-  return at == into->len;
-}
-
-/* The checks look at the open file, not at the path: links, as certbot makes them, are
- * fine, and nobody can exchange the file in between. */
-static foal_err read_file(foal_ssl_ctx *ctx, const char *path, bool key, source *into)
-{
-  struct stat st;
-  *into = (source){path, NULL, 0};
-  if (path == NULL || path[0] == '\0')
-    return foal__ctx_fail(ctx, FOAL_FILE_UNREADABLE, "no path to a %s file was given",
-                          key ? "key" : "certificate");
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0)
-    return foal__ctx_fail(ctx, FOAL_FILE_UNREADABLE, "cannot open %.200s: %s", path,
-                          strerror(errno));
-  foal_err err = fstat(fd, &st) != 0 ? foal__ctx_fail(ctx, FOAL_FILE_UNREADABLE,
-                                                      "%.200s: %s", path, strerror(errno))
-                                     : check_file(ctx, path, &st, key);
-  if (err == FOAL_OK) {
-    into->len = (size_t)st.st_size;
-    into->bytes = OPENSSL_malloc(into->len + 1);
-    if (into->bytes == NULL)
-      err = foal__ctx_fail(ctx, FOAL_NO_MEMORY, "%.200s", path);
-    else if (!read_all(fd, into))
-      err = foal__ctx_fail(ctx, FOAL_FILE_UNREADABLE, "%.200s changed while it was read",
-                           path);
-  }
-  (void)close(fd);
-  if (err != FOAL_OK && into->bytes != NULL) forget(into);
-  return err;
 }
 
 /* Whether the PEM reader stopped because there was no further block. Empties the
@@ -112,7 +39,8 @@ static bool stopped_at_end(void)
 }
 
 /* All certificates of the text, at least one. NULL: the error has been noted in *err. */
-static STACK_OF(X509) * read_certs(foal_ssl_ctx *ctx, const source *from, foal_err *err)
+static STACK_OF(X509) *
+    read_certs(foal_ssl_ctx *ctx, const foal__source *from, foal_err *err)
 {
   BIO *bio = BIO_new_mem_buf(from->bytes, (int)from->len);
   STACK_OF(X509) *certs = sk_X509_new_null();
@@ -138,7 +66,7 @@ static STACK_OF(X509) * read_certs(foal_ssl_ctx *ctx, const source *from, foal_e
   return NULL;
 }
 
-static EVP_PKEY *read_key(foal_ssl_ctx *ctx, const source *from, foal_err *err)
+static EVP_PKEY *read_key(foal_ssl_ctx *ctx, const foal__source *from, foal_err *err)
 {
   foal_check(from->bytes != NULL);
   BIO *bio = BIO_new_mem_buf(from->bytes, (int)from->len);
@@ -197,7 +125,7 @@ void foal__ctx_note_expiry(foal_ssl_ctx *ctx, const X509 *leaf, const EVP_PKEY *
 
 /* Checks the parsed identity and puts it into the context in one step. */
 static foal_err use(foal_ssl_ctx *ctx, STACK_OF(X509) * certs, EVP_PKEY *key,
-                    const source *from[2])
+                    const foal__source *from[2])
 {
   if (sk_X509_num(certs) > CHAIN_MAX)
     return foal__ctx_fail(ctx, FOAL_BAD_PEM, "%.200s: more than %d certificates",
@@ -219,10 +147,10 @@ static foal_err use(foal_ssl_ctx *ctx, STACK_OF(X509) * certs, EVP_PKEY *key,
   return foal__ctx_fail(ctx, FOAL_CRYPTO, "%.200s was refused", from[0]->name);
 }
 
-static foal_err use_sources(foal_ssl_ctx *ctx, const source *chain,
-                            const source *key_text)
+static foal_err use_sources(foal_ssl_ctx *ctx, const foal__source *chain,
+                            const foal__source *key_text)
 {
-  const source *from[2] = {chain, key_text};
+  const foal__source *from[2] = {chain, key_text};
   foal_err err;
   STACK_OF(X509) *certs = read_certs(ctx, chain, &err);
   EVP_PKEY *key = certs == NULL ? NULL : read_key(ctx, key_text, &err);
@@ -236,27 +164,17 @@ static foal_err use_sources(foal_ssl_ctx *ctx, const source *chain,
 foal_err foal_ssl_ctx_use_cert(foal_ssl_ctx *ctx, const char *chain_path,
                                const char *key_path)
 {
-  source chain, key;
+  foal__source chain, key;
   foal_err err = foal__ctx_open(ctx);
-  if (err == FOAL_OK) err = read_file(ctx, chain_path, false, &chain);
+  if (err == FOAL_OK) err = foal__source_read(ctx, chain_path, FOAL__SOURCE_OPEN, &chain);
   if (err != FOAL_OK) return err;
-  err = read_file(ctx, key_path, true, &key);
+  err = foal__source_read(ctx, key_path, FOAL__SOURCE_SECRET, &key);
   if (err == FOAL_OK) {
     err = use_sources(ctx, &chain, &key);
-    forget(&key);
+    foal__source_forget(&key);
   }
-  forget(&chain);
+  foal__source_forget(&chain);
   return err;
-}
-
-/* A text of the caller's; the casts away from const are safe, forget is never called. */
-static source of_text(const char *name, const char *text)
-{
-  union {
-    const char *from;
-    char *to;
-  } bytes = {text == NULL ? "" : text};
-  return (source){name, bytes.to, strnlen(bytes.from, FILE_BYTES_MAX)};
 }
 
 foal_err foal_ssl_ctx_use_cert_pem(foal_ssl_ctx *ctx, const char *chain_pem,
@@ -264,8 +182,8 @@ foal_err foal_ssl_ctx_use_cert_pem(foal_ssl_ctx *ctx, const char *chain_pem,
 {
   foal_err err = foal__ctx_open(ctx);
   if (err != FOAL_OK) return err;
-  source chain = of_text("the certificate text", chain_pem);
-  source key = of_text("the key text", key_pem);
+  foal__source chain = foal__source_text("the certificate text", chain_pem);
+  foal__source key = foal__source_text("the key text", key_pem);
   return use_sources(ctx, &chain, &key);
 }
 
@@ -282,7 +200,7 @@ static bool note_authority(foal_ssl_ctx *ctx, X509 *cert)
   return false;
 }
 
-static foal_err trust_source(foal_ssl_ctx *ctx, const source *from)
+static foal_err trust_source(foal_ssl_ctx *ctx, const foal__source *from)
 {
   foal_err err;
   STACK_OF(X509) *certs = read_certs(ctx, from, &err);
@@ -303,18 +221,18 @@ foal_err foal_ssl_ctx_trust_pem(foal_ssl_ctx *ctx, const char *pem)
 {
   foal_err err = foal__ctx_open(ctx);
   if (err != FOAL_OK) return err;
-  source from = of_text("the authority text", pem);
+  foal__source from = foal__source_text("the authority text", pem);
   return trust_source(ctx, &from);
 }
 
 foal_err foal_ssl_ctx_trust_file(foal_ssl_ctx *ctx, const char *path)
 {
-  source from;
+  foal__source from;
   foal_err err = foal__ctx_open(ctx);
-  if (err == FOAL_OK) err = read_file(ctx, path, false, &from);
+  if (err == FOAL_OK) err = foal__source_read(ctx, path, FOAL__SOURCE_OPEN, &from);
   if (err != FOAL_OK) return err;
   err = trust_source(ctx, &from);
-  forget(&from);
+  foal__source_forget(&from);
   return err;
 }
 
@@ -356,7 +274,7 @@ foal_err foal_ssl_ctx_trust_system(foal_ssl_ctx *ctx)
 /* All revocation lists of the text, at least one. NULL: the error has been noted in
  * *err. */
 static STACK_OF(X509_CRL) *
-    read_crls(foal_ssl_ctx *ctx, const source *from, foal_err *err)
+    read_crls(foal_ssl_ctx *ctx, const foal__source *from, foal_err *err)
 {
   BIO *bio = BIO_new_mem_buf(from->bytes, (int)from->len);
   STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
@@ -378,7 +296,7 @@ static STACK_OF(X509_CRL) *
   return NULL;
 }
 
-static foal_err add_crls(foal_ssl_ctx *ctx, const source *from)
+static foal_err add_crls(foal_ssl_ctx *ctx, const foal__source *from)
 {
   foal_err err;
   X509_STORE *store = SSL_CTX_get_cert_store(ctx->tls);
@@ -400,18 +318,18 @@ foal_err foal_ssl_ctx_crl_pem(foal_ssl_ctx *ctx, const char *pem)
 {
   foal_err err = foal__ctx_open(ctx);
   if (err != FOAL_OK) return err;
-  source from = of_text("the revocation text", pem);
+  foal__source from = foal__source_text("the revocation text", pem);
   return add_crls(ctx, &from);
 }
 
 foal_err foal_ssl_ctx_crl_file(foal_ssl_ctx *ctx, const char *path)
 {
-  source from;
+  foal__source from;
   foal_err err = foal__ctx_open(ctx);
-  if (err == FOAL_OK) err = read_file(ctx, path, false, &from);
+  if (err == FOAL_OK) err = foal__source_read(ctx, path, FOAL__SOURCE_OPEN, &from);
   if (err != FOAL_OK) return err;
   err = add_crls(ctx, &from);
-  forget(&from);
+  foal__source_forget(&from);
   return err;
 }
 

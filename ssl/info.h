@@ -12,9 +12,8 @@
 
 /* What went through a session. */
 typedef struct foal_ssl_counts {
-  uint64_t plain_in; /* decrypted bytes that were taken out */
-  uint64_t
-      plain_out; /* bytes that were encrypted; what was queued beyond it has not left */
+  uint64_t plain_in;   /* decrypted bytes that were taken out */
+  uint64_t plain_out;  /* bytes that were encrypted; the rest of the queue has not left */
   uint64_t cipher_in;  /* bytes received */
   uint64_t cipher_out; /* bytes handed out by foal_ssl_send */
 } foal_ssl_counts;

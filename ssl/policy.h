@@ -141,6 +141,18 @@ FOAL_API foal_err foal_ssl_ctx_tickets(foal_ssl_ctx *ctx, unsigned count) FOAL_M
 FOAL_API foal_err foal_ssl_ctx_ticket_keys(foal_ssl_ctx *ctx, const foal_ticket_key *keys,
                                            size_t count) FOAL_MUST;
 
+/** The same from a file: the keys one behind the other, each 80 random bytes in the
+ *  order of foal_ticket_key. One key is what nginx's ssl_session_ticket_key reads, too.
+ *  The file's bytes are wiped from memory after reading.
+ *  ctx    borrowed, unfrozen
+ *  path   borrowed text; not readable by others, as a key file (foal_ssl_ctx_use_cert)
+ *  runs   anywhere; reads the file
+ *  fails  FOAL_FROZEN, FOAL_FILE_UNREADABLE, FOAL_KEY_EXPOSED, FOAL_BAD_ARGUMENT (not 1
+ *         .. FOAL_TICKET_KEYS_MAX whole keys), FOAL_NO_MEMORY
+ *  source RFC 5077 4 */
+FOAL_API foal_err foal_ssl_ctx_ticket_key_file(foal_ssl_ctx *ctx, const char *path)
+    FOAL_MUST;
+
 /** Appends the secrets of every session to a file, for protocol analysers. Whoever can
  *  read it can read everything: never in production. Where a name leads to another
  *  context (foal_ssl_ctx_sni), nothing is written unless that one has a key log, too.

@@ -9,10 +9,12 @@
 #include "impl/check.h"
 #include "impl/ctx.h"
 #include "impl/session.h"
+#include "impl/source.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { NOT_FOUND = 0, GOOD = 1, RENEW = 2, BROKEN = -1 };
@@ -24,6 +26,16 @@ void foal__ticket_clear(foal_ssl_ctx *ctx)
   ctx->ticket_key_count = 0;
 }
 
+static foal_err set_keys(foal_ssl_ctx *ctx, const foal_ticket_key *keys, size_t count)
+{
+  foal_ticket_key *copy = OPENSSL_memdup(keys, count * sizeof *keys);
+  if (copy == NULL) return foal__ctx_fail(ctx, FOAL_NO_MEMORY, "ticket keys");
+  foal__ticket_clear(ctx);
+  ctx->ticket_keys = copy;
+  ctx->ticket_key_count = count;
+  return FOAL_OK;
+}
+
 foal_err foal_ssl_ctx_ticket_keys(foal_ssl_ctx *ctx, const foal_ticket_key *keys,
                                   size_t count)
 {
@@ -32,12 +44,32 @@ foal_err foal_ssl_ctx_ticket_keys(foal_ssl_ctx *ctx, const foal_ticket_key *keys
   if (keys == NULL || count == 0 || count > FOAL_TICKET_KEYS_MAX)
     return foal__ctx_fail(ctx, FOAL_BAD_ARGUMENT, "1 to %d ticket keys, not %zu",
                           FOAL_TICKET_KEYS_MAX, count);
-  foal_ticket_key *copy = OPENSSL_memdup(keys, count * sizeof *keys);
-  if (copy == NULL) return foal__ctx_fail(ctx, FOAL_NO_MEMORY, "ticket keys");
-  foal__ticket_clear(ctx);
-  ctx->ticket_keys = copy;
-  ctx->ticket_key_count = count;
-  return FOAL_OK;
+  return set_keys(ctx, keys, count);
+}
+
+/* nginx's ssl_session_ticket_key has the same 80 bytes in the same order. */
+_Static_assert(sizeof(foal_ticket_key) == 80 && offsetof(foal_ticket_key, mac) == 16 &&
+                   offsetof(foal_ticket_key, cipher) == 48,
+               "the file is an array of keys as they lie in memory");
+
+foal_err foal_ssl_ctx_ticket_key_file(foal_ssl_ctx *ctx, const char *path)
+{
+  foal__source from;
+  foal_err err = foal__ctx_open(ctx);
+  if (err == FOAL_OK) err = foal__source_read(ctx, path, FOAL__SOURCE_SECRET, &from);
+  if (err != FOAL_OK) return err;
+  size_t count = from.len / sizeof(foal_ticket_key);
+  if (count == 0 || count > FOAL_TICKET_KEYS_MAX ||
+      from.len % sizeof(foal_ticket_key) != 0)
+    err = foal__ctx_fail(ctx, FOAL_BAD_ARGUMENT,
+                         "%.120s has %zu bytes; want 1 to %d ticket keys of %zu: "
+                         "openssl rand -out %.80s %zu",
+                         path, from.len, FOAL_TICKET_KEYS_MAX, sizeof(foal_ticket_key),
+                         path, sizeof(foal_ticket_key));
+  else
+    err = set_keys(ctx, (const foal_ticket_key *)(const void *)from.bytes, count);
+  foal__source_forget(&from);
+  return err;
 }
 
 static bool set_mac(EVP_MAC_CTX *mac, foal_ticket_key *key)

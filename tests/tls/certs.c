@@ -126,6 +126,8 @@ static void set_extensions(X509 *cert, X509 *issuer, const cert_spec *spec)
   extend(cert, issuer, NID_subject_key_identifier, "hash");
   if (spec->alt != NULL) extend(cert, issuer, NID_subject_alt_name, spec->alt);
   if (spec->raw_dns != NULL) extend_raw_dns(cert, spec);
+  if (spec->constraints != NULL)
+    extend(cert, issuer, NID_name_constraints, spec->constraints);
   if (spec->padding_bytes > 0) extend_padding(cert, spec->padding_bytes);
 }
 
@@ -176,8 +178,15 @@ void cert_free(test_cert *cert)
 
 char *cert_crl(const test_cert *issuer, const test_cert *revoked)
 {
+  return cert_crl_from(issuer, revoked, 0);
+}
+
+char *cert_crl_from(const test_cert *issuer, const test_cert *revoked, int from_days)
+{
   X509_CRL *crl = X509_CRL_new();
-  ASN1_TIME *now = X509_gmtime_adj(NULL, 0), *later = X509_gmtime_adj(NULL, DAY_S);
+  long from_s = (long)from_days * DAY_S;
+  ASN1_TIME *now = X509_gmtime_adj(NULL, from_s);
+  ASN1_TIME *later = X509_gmtime_adj(NULL, from_s + DAY_S);
   need(crl != NULL && now != NULL && later != NULL, "memory");
   need(X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1, "version");
   need(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert)) == 1, "issuer");

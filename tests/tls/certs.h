@@ -28,6 +28,7 @@ typedef struct cert_spec {
   int rsa_bits;            /* another size */
   int from_days, for_days; /* validity relative to now; 0, 0: from yesterday, 30 days */
   const char *usage;       /* extended key usage; NULL: serverAuth,clientAuth */
+  const char *constraints; /* "permitted;DNS:b.test", on an authority; NULL: none */
   size_t padding_bytes;    /* an extension of this size that nobody reads */
 } cert_spec;
 
@@ -36,6 +37,9 @@ void cert_free(test_cert *cert);
 
 /* A revocation list of the issuer; revoked may be NULL. To be freed with free. */
 char *cert_crl(const test_cert *issuer, const test_cert *revoked);
+
+/* The same, valid for one day from this day on, relative to now. */
+char *cert_crl_from(const test_cert *issuer, const test_cert *revoked, int from_days);
 
 /* Writes a text to a new file with this mode; its path is to be freed with free. */
 char *cert_file(const char *text, unsigned mode);

@@ -38,7 +38,7 @@ class CommandLine(unittest.TestCase):
         done = run(PROGRAM, "--help")
         self.assertEqual(done.returncode, 0)
         for option in ("port", "host", "cert", "key", "root", "workers", "echo", "ciphers",
-                       "suites", "client-ca", "client-cert", "header-timeout-ms",
+                       "suites", "ticket-keys", "client-ca", "client-cert", "header-timeout-ms",
                        "idle-timeout-ms", "max-body", "max-connections", "access-log"):
             self.assertIn(f"--{option} ", done.stdout.decode())
 
@@ -61,6 +61,9 @@ class CommandLine(unittest.TestCase):
         self.fails(1, *port, "--cert", self.cert, "--key", self.exposed, says=("chmod",))
         self.fails(1, *port, "--client-ca", none, says=(none,))
         self.fails(1, *port, "--client-ca", self.empty, says=(self.empty,))
+        self.fails(1, *port, "--ticket-keys", none, says=(none,))
+        self.fails(1, *port, "--ticket-keys", self.key, says=(self.key, "openssl rand"))
+        self.fails(1, *port, "--ticket-keys", self.exposed, says=("chmod",))
         self.fails(1, *port, "--root", none, says=(none, "--root"))
         self.fails(1, *port, "--root", self.cert, says=(self.cert, "--root"))
         self.fails(1, *port, "--ciphers", "NONSENSE", says=("NONSENSE",))

@@ -7,6 +7,7 @@ Ports are always chosen by the kernel; what is waited for is a line, a socket or
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -26,9 +27,13 @@ KINDS = ("ec", "rsa")
 SLOWNESS = 5 if os.environ.get("FOAL_SANITIZE") else 1
 ORDINARY = re.compile(r"signal \d+: finishing what is open|throw-away certificate")
 
-__all__ = ["CLIENT", "ECHO", "Folder", "HTTPS", "KINDS", "PROXY", "Program", "SLOWNESS",
-           "Segments", "TIMEOUT_S", "VERSIONS", "context", "main", "run", "serve_once",
-           "server_context"]
+__all__ = ["CLIENT", "Case", "Crumbs", "ECHO", "Folder", "HTTPS", "KINDS", "PROXY", "Program",
+           "SLOWNESS", "Segments", "TIMEOUT_S", "VERSIONS", "context", "listening_port", "main",
+           "needs", "run", "serve_once", "server_context"]
+
+
+def needs(tool):
+    return unittest.skipUnless(shutil.which(tool), f"{tool} is not installed")
 
 
 class Program:
@@ -42,7 +47,7 @@ class Program:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self.read_errors, daemon=True)
         self.reader.start()
-        first = self.process.stdout.readline()
+        first = self.first = self.process.stdout.readline()
         found = re.search(r":?(\d+)/?\n$", first)
         if not found:
             self.process.wait(TIMEOUT_S)
@@ -113,6 +118,62 @@ class Program:
         except BaseException:
             tcp.close()
             raise
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Folder()
+        cls.addClassCleanup(cls.folder.remove)
+        cls.certs = {kind: cls.folder.certificate(kind, kind=kind, host="localhost")
+                     for kind in KINDS}
+        cls.ec = cls.certs["ec"]
+
+    def quiet(self, program, peer):
+        self.assertEqual(program.complaints(), [], f"{peer} behaved, but the program complained")
+
+    def each(self, check):
+        """check(kind of certificate, TLS version), for all combinations."""
+        for kind in KINDS:
+            for version in VERSIONS:
+                with self.subTest(certificate=kind, tls=version):
+                    check(kind, version)
+
+
+class Crumbs(Segments):
+    """A client that sends its TLS in pieces of this many bytes, one segment each."""
+
+    def __init__(self, port, version, crumb_bytes=1 << 20):
+        self.crumb_bytes = crumb_bytes
+        super().__init__(port, version)
+
+    def flush(self):
+        data = self.outgoing.read()
+        for at in range(0, len(data), self.crumb_bytes):
+            self.socket.sendall(data[at:at + self.crumb_bytes])
+
+    def exactly(self, count):
+        got = b""
+        while len(got) < count:
+            part = self.step(self.tls.read, count - len(got))
+            if not part:
+                raise EOFError(f"closed after {len(got)} of {count} bytes")
+            got += part
+        return got
+
+
+def listening_port(pid):
+    """The port on which a process listens that does not say it."""
+    inodes = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        inodes.add(target.removeprefix("socket:[").removesuffix("]"))
+    with open("/proc/net/tcp") as table:
+        for line in table:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                return int(fields[1].split(":")[1], 16)
+    raise AssertionError(f"process {pid} does not listen")
 
 
 def server_context(cert, version=None):

@@ -394,6 +394,7 @@ Test(ssl_ctx, nothing_changes_after_freezing)
   cr_expect_eq(foal_ssl_ctx_sni_unknown(ctx, FOAL_SNI_UNKNOWN_REJECT), FOAL_FROZEN);
   cr_expect_eq(foal_ssl_ctx_tickets(ctx, 0), FOAL_FROZEN);
   cr_expect_eq(foal_ssl_ctx_ticket_keys(ctx, &key, 1), FOAL_FROZEN);
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, "a"), FOAL_FROZEN);
   cr_expect_eq(foal_ssl_ctx_keylog(ctx, "/dev/null"), FOAL_FROZEN);
   cr_expect_eq(foal_ssl_ctx_handshake_bytes(ctx, 4096), FOAL_FROZEN);
   cr_expect_eq(foal_ssl_ctx_cert_bytes(ctx, 4096), FOAL_FROZEN);

@@ -9,10 +9,13 @@
 #include "runtime/impl/alloc.h"
 #include "tls/pair.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static long allocations, fail_at; /* fail_at 0: never */
 static bool fail_on;              /* and all that follow */
@@ -41,9 +44,15 @@ static void *test_realloc(void *old, size_t size, const char *file, int line)
   return fails() ? NULL : realloc(old, size);
 }
 
+static const char *secret; /* must be wiped before its memory is given back; NULL: none */
+static long betrayed;
+
 static void test_free(void *old, const char *file, int line)
 {
   (void)file, (void)line;
+  if (secret != NULL && old != NULL &&
+      memmem(old, malloc_usable_size(old), secret, strlen(secret)) != NULL)
+    betrayed++;
   free(old);
 }
 
@@ -220,4 +229,24 @@ Test(ssl_oom, memory_may_end_in_a_session)
 {
   turn_of_test();
   sweep(converse, true, 5);
+}
+
+/* What was read from a key file, and the keys that were made of it. */
+Test(ssl_oom, ticket_keys_are_wiped_before_they_are_freed)
+{
+  static const char mark[] = "these words open every session  ";
+  char text[81];
+  snprintf(text, sizeof text, "name of the key.%s%s", mark, mark);
+  char *path = cert_file(text, 0600);
+  foal_ssl_ctx *ctx = foal_ssl_ctx_new();
+  secret = mark;
+  foal_err err = foal_ssl_ctx_ticket_key_file(ctx, path);
+  foal_err again = foal_ssl_ctx_ticket_key_file(ctx, path);
+  foal_ssl_ctx_drop(&ctx);
+  secret = NULL;
+  cr_expect_eq(err, FOAL_OK);
+  cr_expect_eq(again, FOAL_OK);
+  cr_expect_eq(betrayed, 0, "%ld pieces of memory still had the key", betrayed);
+  (void)unlink(path);
+  free(path);
 }

@@ -27,7 +27,10 @@ static bool is_swept(const refusable *r)
 /* ---- the scenario ---- */
 
 static cast people;
-static char *chain_file, *key_file, *root_file, *crl_text;
+static char *chain_file, *key_file, *root_file, *crl_text, *ticket_file;
+static const char ticket_text[] = "of 16 characters"
+                                  "and then thirty-two, two times: "
+                                  "and then thirty-two, two times: ";
 
 static void open_scenario(void)
 {
@@ -36,6 +39,7 @@ static void open_scenario(void)
   key_file = cert_file(people.server->key_pem, 0600);
   root_file = cert_file(people.root->pem, 0644);
   crl_text = cert_crl(people.root, NULL);
+  ticket_file = cert_file(ticket_text, 0600);
   (void)setenv("SSL_CERT_FILE", root_file, 1); /* what the system trusts */
   turn_of_test();
 }
@@ -45,10 +49,12 @@ static void close_scenario(void)
   (void)unlink(chain_file);
   (void)unlink(key_file);
   (void)unlink(root_file);
+  (void)unlink(ticket_file);
   free(chain_file);
   free(key_file);
   free(root_file);
   free(crl_text);
+  free(ticket_file);
   cast_free(&people);
 }
 
@@ -110,7 +116,8 @@ static foal_err demand(foal_ssl_ctx *ctx)
 
 static foal_err keys(foal_ssl_ctx *ctx)
 {
-  return foal_ssl_ctx_ticket_keys(ctx, ticket_keys, 2);
+  foal_err err = foal_ssl_ctx_ticket_key_file(ctx, ticket_file);
+  return err != FOAL_OK ? err : foal_ssl_ctx_ticket_keys(ctx, ticket_keys, 2);
 }
 
 static foal_err groups(foal_ssl_ctx *ctx)

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const foal_tls both[] = {FOAL_TLS_1_2, FOAL_TLS_1_3};
 
@@ -316,6 +317,82 @@ Test(ssl_ticket, hosts_share_ticket_keys)
     for (int k = 0; k < 4; k++) foal_ssl_ctx_drop(&hosts[k]);
     pair_end(&p);
   }
+}
+
+/* A file of keys; its path is to be freed with free. The keys have no zero bytes. */
+static char *key_file(const char *keys, size_t len, unsigned mode)
+{
+  char text[FOAL_TICKET_KEYS_MAX * sizeof(foal_ticket_key) + 81];
+  cr_assert_lt(len, sizeof text);
+  memcpy(text, keys, len);
+  text[len] = '\0';
+  return cert_file(text, mode);
+}
+
+static void gone(char *path)
+{
+  (void)unlink(path);
+  free(path);
+}
+
+/* Different at every byte of the first keys, none of them zero. */
+static void fill_keys(char *keys, size_t len)
+{
+  for (size_t i = 0; i < len; i++) keys[i] = (char)(1 + i % 251);
+}
+
+Test(ssl_ticket, a_file_has_one_to_eight_keys)
+{
+  enum { KEY = sizeof(foal_ticket_key) };
+  char keys[FOAL_TICKET_KEYS_MAX * KEY + 80];
+  fill_keys(keys, sizeof keys);
+  foal_ssl_ctx *ctx = foal_ssl_ctx_new();
+  for (size_t count = 1; count <= FOAL_TICKET_KEYS_MAX; count++) {
+    char *path = key_file(keys, count * KEY, 0600);
+    cr_assert_eq(foal_ssl_ctx_ticket_key_file(ctx, path), FOAL_OK, "%s",
+                 foal_ssl_ctx_detail(ctx));
+    cr_assert_eq(ctx->ticket_key_count, count);
+    cr_assert_eq(memcmp(ctx->ticket_keys, keys, count * KEY), 0);
+    gone(path);
+  }
+  cr_assert_eq(memcmp(ctx->ticket_keys[1].name, keys + 80, 16), 0);
+  cr_assert_eq(memcmp(ctx->ticket_keys[1].mac, keys + 96, 32), 0, "the MAC comes first");
+  cr_assert_eq(memcmp(ctx->ticket_keys[1].cipher, keys + 128, 32), 0);
+  foal_ssl_ctx_drop(&ctx);
+}
+
+Test(ssl_ticket, a_bad_key_file_changes_nothing)
+{
+  static const size_t wrong[] = {0, 1, 48, 79, 81, 159, 641, 720};
+  char keys[FOAL_TICKET_KEYS_MAX * sizeof(foal_ticket_key) + 80];
+  fill_keys(keys, sizeof keys);
+  foal_ssl_ctx *ctx = foal_ssl_ctx_new();
+  cr_assert_eq(foal_ssl_ctx_ticket_keys(ctx, &(foal_ticket_key){"old", {1}, {2}}, 1),
+               FOAL_OK);
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    char *path = key_file(keys, wrong[i], 0600);
+    cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, path), FOAL_BAD_ARGUMENT, "%zu bytes",
+                 wrong[i]);
+    cr_expect_not_null(strstr(foal_ssl_ctx_detail(ctx), path));
+    cr_expect_not_null(strstr(foal_ssl_ctx_detail(ctx), "1 to 8 ticket keys of 80"));
+    gone(path);
+  }
+  char *path = key_file(keys, 80, 0644);
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, path), FOAL_KEY_EXPOSED);
+  cr_expect_not_null(strstr(foal_ssl_ctx_detail(ctx), "chmod 600"));
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, "/nowhere/keys"), FOAL_FILE_UNREADABLE);
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, "/dev/zero"), FOAL_FILE_UNREADABLE);
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, NULL), FOAL_FILE_UNREADABLE);
+  cr_expect_not_null(strstr(foal_ssl_ctx_detail(ctx), "a key file"));
+  cr_assert_eq(ctx->ticket_key_count, 1);
+  cr_assert_str_eq((const char *)ctx->ticket_keys[0].name, "old");
+  cr_assert_eq(foal_ssl_ctx_relax(ctx, FOAL_RELAX_KEY_MODE), FOAL_OK);
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, path), FOAL_OK);
+  cr_expect_eq(ctx->ticket_key_count, 1);
+  cr_assert_eq(foal_ssl_ctx_freeze(ctx), FOAL_OK);
+  cr_expect_eq(foal_ssl_ctx_ticket_key_file(ctx, path), FOAL_FROZEN);
+  gone(path);
+  foal_ssl_ctx_drop(&ctx);
 }
 
 /* OpenSSL's copy of a session that was resumed with another group has no ticket. */
