@@ -6,6 +6,8 @@ A fenced block is judged when it is marked, or when it has a main:
     ```c                          with a main: as "compile"; without: a fragment, left alone
     ```c compile                  gcc and every clang accept it without a diagnostic
     ```c wrong "expression"       every clang refuses it and says this (regular expression)
+    ```c from=<path>              these very lines stand in that file, in this order; a line
+                                  ... leaves some out
 
 and behind that, for examples that stand on one another,
 
@@ -42,7 +44,7 @@ class Block:
         self.path = path
         self.line = text.count("\n", 0, match.start("code")) + 1
         self.code = match["code"]
-        self.kind = self.pattern = self.name = self.after = None
+        self.kind = self.pattern = self.name = self.after = self.origin = None
         words = shlex.split(match["marks"] or "", posix=True)
         while words:
             word = words.pop(0)
@@ -50,6 +52,8 @@ class Block:
                 self.kind = "compile"
             elif word == "wrong" and words:
                 self.kind, self.pattern = "wrong", pattern_of(words.pop(0))
+            elif word.startswith("from="):
+                self.kind, self.origin = "excerpt", word[5:]
             elif word.startswith("name="):
                 self.name = word[5:]
             elif word.startswith("after="):
@@ -69,6 +73,20 @@ class Block:
             text = named[before].code + text
             before = named[before].after
         return text if "#include" in text else '#include "foal.h"\n' + text
+
+
+def missing(block, root):
+    """The first lines of an excerpt that the file it is from does not have, as sentences."""
+    with open(os.path.join(root, block.origin), encoding="utf-8") as file:
+        text = "\n" + file.read()
+    at = 0
+    for part in re.split(r"^[ ]*\.\.\.\n", block.code, flags=re.M):
+        part = "\n" + part.strip("\n") + "\n"
+        found = text.find(part, at) if part.strip() else at
+        if found < 0:
+            return [f"{block.origin} does not say, from there on: {part.strip()}"]
+        at = found + len(part) - 1 if part.strip() else at
+    return []
 
 
 def blocks_of(path):
@@ -112,6 +130,11 @@ def main():
         for document in files:
             for block, source in blocks_of(document):
                 count += 1
+                if block.origin:
+                    for sentence in missing(block, args.root):
+                        failed += 1
+                        print(f"{block.path}:{block.line}: {sentence}")
+                    continue
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(source)
                 for compiler in compilers:
