@@ -135,9 +135,9 @@ FOAL_API void foal_conn_expect(foal_conn *conn, size_t bytes) FOAL_TURN;
 FOAL_API void foal_conn_yield(foal_conn *conn) FOAL_TURN;
 
 /** Turns a plain connection into TLS (STARTTLS). What was written before leaves first, in
- *  plain; then the handshake runs, within handshake_ms, and `opened` is called once more.
- *  A failure ends the connection: `closed` says why. Until `opened` nothing can be
- *  written. The side that connected is the TLS client.
+ *  plain; then the handshake runs, and `opened` is called once more. All of it has
+ *  handshake_ms. A failure ends the connection: `closed` says why. Until `opened` nothing
+ *  can be written or finished. The side that connected is the TLS client.
  *  conn   ref, borrowed
  *  ctx    val, borrowed; frozen by this and kept alive by the connection
  *  name   borrowed text: the name the server's certificate must carry; NULL: the
