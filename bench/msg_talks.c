@@ -39,15 +39,22 @@ static void player_on_meet(player *self, player_tag other, judge_tag judge, uint
   *self = (player){other, judge, left};
 }
 
+/* Apart, so that a hit pays for a hit only. */
+__attribute__((noinline)) static void player_stop(player *self) FOAL_TURN;
+static void player_stop(player *self)
+{
+  judge_finished(self->judge, msg_now_ns(), 0);
+  foal_actor_tell_end(self->other.any, FOAL_ENDED);
+  foal_actor_end(FOAL_ENDED);
+}
+
 static void player_on_hit(player *self)
 {
   if (self->left-- > 0) {
     player_hit(self->other);
-    return;
+  } else {
+    player_stop(self);
   }
-  judge_finished(self->judge, msg_now_ns(), 0);
-  foal_actor_tell_end(self->other.any, FOAL_ENDED);
-  foal_actor_end(FOAL_ENDED);
 }
 
 FOAL_TURN static bool pingpong_begin(const msg_round *round)

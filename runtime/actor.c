@@ -77,16 +77,28 @@ void *foal__fresh_state(foal_tag who)
 
 /* ---- sending ---- */
 
-void *foal__message(const foal_behaviour *behaviour)
+/* Out of line, so that the usual way saves no register. */
+__attribute__((noinline)) static void *message_seldom(foal__worker *w,
+                                                      const foal_behaviour *behaviour)
 {
-  foal__worker *w = foal__self;
   foal_msg *m = w != NULL ? foal__msg_take(w) : foal__loose_message();
-  if (__builtin_expect(m == NULL, 0)) {
+  if (m == NULL) {
     if (w != NULL) foal__bump(w, FOAL__C_messages_lost, 1);
     foal_log(FOAL_LOG_ERROR, "out of memory: message '%s.%s' is lost", behaviour->actor,
              behaviour->name);
     return NULL;
   }
+  m->behaviour_ = behaviour;
+  m->flags_ = 0;
+  return m + 1;
+}
+
+void *foal__message(const foal_behaviour *behaviour)
+{
+  foal__worker *w = foal__self;
+  if (__builtin_expect(w == NULL || w->pool.messages == NULL, 0))
+    return message_seldom(w, behaviour);
+  foal_msg *m = foal__msg_take(w);
   m->behaviour_ = behaviour;
   m->flags_ = 0;
   return m + 1;
@@ -107,7 +119,7 @@ static void post_seldom(foal_tag to, foal_msg *m, bool control)
     /* Messages of workers may pile up on this one, for which nobody has been notified
      * yet: until then it is not over, even if the thread has no hold of its own. */
     foal_hold();
-    foal__send(to.slot_, m, control);
+    foal__send(w, to.slot_, m, control);
     foal_release();
   } else {
     if (w != NULL) foal__bump(w, FOAL__C_messages_dropped, 1);
@@ -118,9 +130,10 @@ static void post_seldom(foal_tag to, foal_msg *m, bool control)
 
 static inline void post(foal_tag to, foal_msg *m, bool control)
 {
+  foal__worker *w = foal__self;
   m->generation_ = to.generation_;
-  if (__builtin_expect(foal__self != NULL && to.slot_ != NULL, 1)) {
-    foal__send(to.slot_, m, control);
+  if (__builtin_expect(w != NULL && to.slot_ != NULL, 1)) {
+    foal__send(w, to.slot_, m, control);
   } else {
     post_seldom(to, m, control);
   }
@@ -187,6 +200,7 @@ void foal__at_turn_end(void (*flush)(void *self))
   foal_assert(w != NULL && w->current != NULL);
   foal_assert(w->flush == NULL || w->flush == flush);
   w->flush = flush;
+  w->yield |= FOAL__TURN_FLUSH;
 }
 
 /* ---- ending ---- */

@@ -34,6 +34,7 @@ enum {
   BACKLOG_LOW = 256,
   SPIN_LOOKS = 32,
   TURNS_UNPOLLED = 63,
+  TURNS_ALONE = 7, /* without other workers only foreign threads send from elsewhere */
 };
 
 foal__runtime foal__rt;
@@ -100,6 +101,7 @@ static void poll_now(foal__worker *w, uint64_t timeout_ns)
     w->wheel.now_ms = w->now_ns / 1000000;
   }
   w->busy = w->wheel.count > 0 || foal__poller_busy(w->poller);
+  w->look_mask = w->busy || foal__rt.workers > 1 ? 0 : TURNS_ALONE;
 }
 
 static void release_due(foal__worker *w)
@@ -177,9 +179,9 @@ static bool spin(foal__worker *w)
 
 static foal_actor *next_actor(foal__worker *w)
 {
+  if (foal__ring_count(&w->fresh) == 0) return foal__ring_oldest(&w->ready);
   if (w->backlog >= FOAL__BACKLOG) w->full = true;
   if (w->backlog < BACKLOG_LOW) w->full = false;
-  if (foal__ring_count(&w->fresh) == 0) return foal__ring_oldest(&w->ready);
   uint32_t turn = ++w->tick, mask = w->full ? FRESH_FAIR_FULL : FRESH_FAIR;
   if ((turn & (mask * FRESH_OLDEST | mask)) == 1) return foal__ring_oldest(&w->fresh);
   if ((turn & mask) != 0 || foal__ring_count(&w->ready) == 0)
@@ -231,25 +233,30 @@ static bool poll_due(foal__worker *w)
 {
   /* Reading the counter costs as much as a message: every time only when there is
    * something to poll for. */
-  if (!w->busy && (++w->turns & TURNS_UNPOLLED) != 0) return false;
+  if (!w->busy && (w->turns & TURNS_UNPOLLED) != 0) return false;
   return foal__clock_cycles() - w->last_poll > foal__rt.poll_cycles;
+}
+
+/* At what came from elsewhere, and the clock; false: the program is stopping. */
+__attribute__((noinline)) static bool look(foal__worker *w)
+{
+  if (foal__load(&w->notified, relaxed) != NULL ||
+      foal__load(&w->arrived, relaxed) != NULL) {
+    foal__drain_inbound(w);
+  }
+  if (!poll_due(w)) return true;
+  foal__pool_flush(w);
+  poll_now(w, 0);
+  release_due(w);
+  drain_check(w);
+  return foal__load(&foal__rt.stopping, relaxed) == 0;
 }
 
 static void worker_loop(foal__worker *w)
 {
   for (;;) {
     foal__probe_idle(w);
-    if (foal__load(&w->notified, relaxed) != NULL ||
-        foal__load(&w->arrived, relaxed) != NULL) {
-      foal__drain_inbound(w);
-    }
-    if (poll_due(w)) {
-      foal__pool_flush(w);
-      poll_now(w, 0);
-      release_due(w);
-      drain_check(w);
-      if (foal__load(&foal__rt.stopping, relaxed) != 0) return;
-    }
+    if ((++w->turns & w->look_mask) == 0 && !look(w)) return;
     foal_actor *x = next_actor(w);
     if (x != NULL) {
       run_next(w, x);
@@ -311,6 +318,7 @@ void foal_stop(int status)
     return;
   }
   w->busy = true; /* the next look at the clock is after this turn */
+  w->look_mask = 0;
   w->last_poll = 0;
 }
 

@@ -143,7 +143,7 @@ static void drop_mail(foal__worker *w, foal_actor *x)
     if (m->generation_ != 0) foal__bump(w, FOAL__C_messages_dropped, 1);
     foal__msg_drop(w, m);
   }
-  x->tail = NULL;
+  x->end = &x->head;
 }
 
 static void end_mine(foal__worker *home, foal_actor *x)

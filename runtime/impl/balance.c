@@ -38,6 +38,7 @@ void foal__give(foal__worker *w, uint32_t hungry)
   foal_debug_assert(to != w->id && to < foal__rt.workers);
   for (uint32_t i = 0; i < want; i++) {
     foal_actor *x = foal__ring_oldest(&w->ready);
+    foal_assert(x != NULL); /* there are `have` of them */
     if (!may_move(x) || !worth_moving(x) || x->queued > UINT16_MAX) {
       foal__ring_push(&w->ready, x);
       continue;

@@ -49,7 +49,7 @@ enum {
 };
 
 struct foal_actor {
-  foal_msg *head, *tail; /* local FIFO */
+  foal_msg *head, **end; /* local FIFO; `end` is the link that the next one is put in */
   _Atomic(uintptr_t) inbox;
   _Atomic(uint32_t) owner;
   uint32_t generation;
@@ -131,6 +131,8 @@ typedef struct foal__pool {
 #define FOAL__ONE_HOLD   (UINT64_C(1) << 32)
 
 enum { FOAL__YIELD_BACKLOG = 1, FOAL__YIELD_MUTE = 2, FOAL__YIELD_END = 4 };
+/* Not a reason to stop: something is left to be done when the turn ends. */
+enum { FOAL__TURN_FLUSH = 8, FOAL__YIELDS = 7 };
 
 struct foal__worker {
   uint32_t id;
@@ -151,10 +153,11 @@ struct foal__worker {
   uint32_t next_actor_id;
   uint64_t next_timer_id;
   uint32_t turns;
-  uint64_t excused;  /* cycles of the measured turn that do not count */
-  bool full;         /* a large backlog is being worked off */
-  bool busy;         /* polling may bring something */
-  uint32_t releases; /* holds to give up when the poll is over */
+  uint32_t look_mask; /* of `turns`: between two looks at what came from elsewhere */
+  uint64_t excused;   /* cycles of the measured turn that do not count */
+  bool full;          /* a large backlog is being worked off */
+  bool busy;          /* polling may bring something */
+  uint32_t releases;  /* holds to give up when the poll is over */
   bool drain_seen;
   bool leaving; /* the loop is over: nobody is made here any more */
   foal_buf *read_buf;

@@ -27,18 +27,6 @@ bool foal__ring_reserve(foal__ring *ring, uint32_t capacity)
   return true;
 }
 
-void foal__ring_push(foal__ring *ring, foal_actor *x)
-{
-  foal_assert(foal__ring_count(ring) < ring->capacity);
-  ring->items[ring->tail++ & (ring->capacity - 1)] = x;
-}
-
-foal_actor *foal__ring_oldest(foal__ring *ring)
-{
-  if (ring->head == ring->tail) return NULL;
-  return ring->items[ring->head++ & (ring->capacity - 1)];
-}
-
 foal_actor *foal__ring_newest(foal__ring *ring)
 {
   if (ring->head == ring->tail) return NULL;
@@ -64,12 +52,8 @@ void foal__msg_drop(foal__worker *w, foal_msg *m)
 static void append_local(foal__worker *w, foal_actor *x, foal_msg *m)
 {
   m->next_ = NULL;
-  if (x->tail != NULL) {
-    x->tail->next_ = m;
-  } else {
-    x->head = m;
-  }
-  x->tail = m;
+  *x->end = m;
+  x->end = &m->next_;
   x->queued++;
   if (__builtin_expect(++w->backlog >= FOAL__BACKLOG, 0)) w->yield |= FOAL__YIELD_BACKLOG;
 }
@@ -93,12 +77,8 @@ void foal__inbox_take(foal__worker *w, foal_actor *x)
     oldest = m;
     m = next;
   }
-  if (x->tail != NULL) {
-    x->tail->next_ = oldest;
-  } else {
-    x->head = oldest;
-  }
-  x->tail = last;
+  *x->end = oldest;
+  x->end = &last->next_;
   x->queued += count;
   w->backlog += count;
 }
@@ -127,28 +107,51 @@ void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t own
   if (before == FOAL__IDLE) foal__notify(x, owner);
 }
 
-void foal__send(foal_actor *x, foal_msg *m, bool control)
+/* Out of line, so that the way of a local message saves no register. */
+__attribute__((noinline)) static void send_away(foal__worker *w, foal_actor *x,
+                                                foal_msg *m, bool control)
 {
-  foal__worker *w = foal__self;
+  foal__send_remote(w, x, m, foal__load(&x->owner, acquire)); /* as in foal__send */
+  if (w != NULL && !control &&
+      foal__inbox_depth(foal__load(&x->inbox, relaxed)) >= foal__rt.mailbox_high) {
+    mute_sender(w, x);
+  }
+}
+
+/* The same for a local one that finds mail of others in front of it, or is the first of
+ * its actor. */
+__attribute__((noinline)) static void send_seldom(foal__worker *w, foal_actor *x,
+                                                  foal_msg *m, bool control)
+{
+  if (foal__inbox_has_mail(foal__load(&x->inbox, relaxed))) foal__inbox_take(w, x);
+  append_local(w, x, m);
+  if (!x->scheduled) foal__schedule(w, x);
+  if (x->queued >= foal__rt.mailbox_high && !control) mute_sender(w, x);
+}
+
+static inline bool is_ordinary(const foal_actor *x, uintptr_t word)
+{
+  return (word == FOAL__IDLE || !foal__inbox_has_mail(word)) &&
+         (x->flags & FOAL__RAN) != 0;
+}
+
+void foal__send(foal__worker *w, foal_actor *x, foal_msg *m, bool control)
+{
   foal__probe_sent(w, x, m);
   /* Acquire: pairs with the release in foal__hand_over, before private fields are
    * touched. */
-  uint32_t owner = foal__load(&x->owner, acquire);
-  if (__builtin_expect(w == NULL || owner != w->id, 0)) {
-    foal__send_remote(w, x, m, owner);
-    if (w != NULL && !control &&
-        foal__inbox_depth(foal__load(&x->inbox, relaxed)) >= foal__rt.mailbox_high) {
+  if (__builtin_expect(w == NULL || foal__load(&x->owner, acquire) != w->id, 0)) {
+    send_away(w, x, m, control);
+  } else if (__builtin_expect(is_ordinary(x, foal__load(&x->inbox, relaxed)), 1)) {
+    append_local(w, x, m);
+    /* No branch: whether it waits already is what nobody can predict. */
+    foal__ring_push_if(&w->ready, x, !x->scheduled);
+    x->scheduled = 1;
+    if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control)
       mute_sender(w, x);
-    }
-    return;
+  } else {
+    send_seldom(w, x, m, control);
   }
-  if (__builtin_expect(foal__inbox_has_mail(foal__load(&x->inbox, relaxed)), 0)) {
-    foal__inbox_take(w, x);
-  }
-  append_local(w, x, m);
-  if (!x->scheduled) foal__schedule(w, x);
-  if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control)
-    mute_sender(w, x);
 }
 
 /* ---- between workers ---- */
@@ -226,7 +229,7 @@ static void admit(foal__worker *w, foal_actor *x)
 {
   /* Those were counted before: made here, or muted here. */
   bool known = x->home == w->id || (x->flags & FOAL__MUTED) != 0;
-  bool room = known || foal__ring_reserve(&w->ready, w->owned + 1);
+  bool room = known || foal__ring_reserve(&w->ready, w->owned + 2);
   if (!known) w->owned++;
   if (room) {
     arrive(w, x);

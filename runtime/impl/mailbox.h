@@ -66,14 +66,32 @@ void foal__inbox_take(foal__worker *w, foal_actor *x);
 /* From any other thread. `w` is NULL on threads that are not workers. */
 void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t owner);
 
-/* Sends; m->generation_ is set. Control messages never mute their sender. */
-void foal__send(foal_actor *x, foal_msg *m, bool control);
+/* Sends; m->generation_ is set, w is foal__self. Control messages never mute their
+ * sender. */
+void foal__send(foal__worker *w, foal_actor *x, foal_msg *m, bool control);
 
 /* Run queues. */
-void foal__ring_push(foal__ring *ring, foal_actor *x);
+static inline void foal__ring_push(foal__ring *ring, foal_actor *x)
+{
+  foal_debug_assert(ring->tail - ring->head < ring->capacity);
+  ring->items[ring->tail++ & (ring->capacity - 1)] = x;
+}
 /* Makes room for so many in all. false: out of memory. */
 bool foal__ring_reserve(foal__ring *ring, uint32_t capacity);
-foal_actor *foal__ring_oldest(foal__ring *ring);
+
+/* The same, or nothing; the ring is never full, so the place may be written in any case. */
+static inline void foal__ring_push_if(foal__ring *ring, foal_actor *x, bool wanted)
+{
+  foal_debug_assert(ring->tail - ring->head < ring->capacity);
+  ring->items[ring->tail & (ring->capacity - 1)] = x;
+  ring->tail += wanted;
+}
+
+static inline foal_actor *foal__ring_oldest(foal__ring *ring)
+{
+  if (ring->head == ring->tail) return NULL;
+  return ring->items[ring->head++ & (ring->capacity - 1)];
+}
 foal_actor *foal__ring_newest(foal__ring *ring);
 static inline uint32_t foal__ring_count(const foal__ring *ring)
 {

@@ -223,7 +223,7 @@ static void slots_carve(foal__worker *w, uint32_t units)
 {
   uint32_t slot_bytes = units * UNIT_BYTES;
   uint32_t count = SLAB_BYTES / slot_bytes;
-  if (!foal__ring_reserve(&w->ready, w->owned + count)) return;
+  if (!foal__ring_reserve(&w->ready, w->owned + count + 1)) return;
   foal__slab *slab = slab_new(&w->pool.slot_slabs);
   if (slab == NULL) return;
   slab->slot_bytes = slot_bytes;
@@ -235,6 +235,7 @@ static void slots_carve(foal__worker *w, uint32_t units)
     x->home = (uint16_t)w->id;
     x->units = (uint8_t)units;
     x->generation = 1;
+    x->end = &x->head;
     x->flags = FOAL__IN_POOL;
     foal__store(&x->inbox, (uintptr_t)1, relaxed);
     foal__store(&x->owner, w->id, relaxed);

@@ -52,7 +52,7 @@ static void mute(foal__worker *w, foal_actor *x)
     /* Pairs with the acquire exchange in foal__wake_waiters. From here on x belongs to
      * its waker. */
   } while (!foal__cas(&on->waiters, &top, x, seq_cst));
-  foal__send(on, m, true);
+  foal__send(w, on, m, true);
   /* Seq_cst, both: of two that register with each other one sees the other. The slot
    * is not ours any more, but its memory stays and this word is for everybody. */
   if (foal__load(&x->waiters, seq_cst) != NULL) foal__wake_waiters(w, on);
@@ -66,11 +66,19 @@ static void run_flush(foal__worker *w, foal_actor *x)
   foal_debug_assert(w->flush == NULL);
 }
 
+/* The behaviour that has just run asked for the end of its actor. */
+static void end_now(foal__worker *w, foal_actor *x)
+{
+  if (w->flush != NULL) run_flush(w, x);
+  foal__end(w, x, (foal_err)x->why);
+  w->yield &= ~(uint32_t)FOAL__YIELD_END;
+}
+
 static void run_one(foal__worker *w, foal_actor *x)
 {
   foal_msg *m = x->head;
   x->head = m->next_;
-  if (x->head == NULL) x->tail = NULL;
+  if (x->head == NULL) x->end = &x->head;
   x->queued--;
   w->backlog--;
   if (__builtin_expect(m->generation_ != x->generation, 0)) {
@@ -83,25 +91,20 @@ static void run_one(foal__worker *w, foal_actor *x)
   w->behaviour = m->behaviour_;
   foal__probe_run(w, x, m);
   m->behaviour_->run(x->state, m);
-  if (__builtin_expect(w->yield & FOAL__YIELD_END, 0)) {
-    if (w->flush != NULL) run_flush(w, x);
-    foal__end(w, x, (foal_err)x->why);
-    w->yield &= ~(uint32_t)FOAL__YIELD_END;
-  }
+  if (__builtin_expect(w->yield & FOAL__YIELD_END, 0)) end_now(w, x);
 }
 
 /* Runs messages until the local FIFO is empty or the batch is over; returns how many. */
-static uint32_t run_batch(foal__worker *w, foal_actor *x, uint32_t limit)
+static uint32_t run_batch(foal__worker *w, foal_actor *x, uint32_t count, uint32_t limit)
 {
-  uint32_t count = 0;
   uint64_t began = 0;
   while (x->head != NULL && count < limit) {
     run_one(w, x);
     count++;
-    if (__builtin_expect(w->yield, 0)) break;
+    if (__builtin_expect(w->yield & FOAL__YIELDS, 0)) break;
     if ((count & (count - 1)) != 0 || x->head == NULL) continue;
     uint64_t now = foal__clock_cycles();
-    if (count == 1) began = now;
+    if (began == 0) began = now;
     if (now - began > foal__rt.batch_cycles) break;
   }
   return count;
@@ -163,14 +166,14 @@ static void dispose(foal__worker *w, foal_actor *x)
   }
 }
 
-void foal__turn(foal__worker *w, foal_actor *x)
+/* The rest of a turn of which `count` messages have run. */
+__attribute__((noinline)) static void turn_on(foal__worker *w, foal_actor *x,
+                                              uint32_t count)
 {
   uint32_t limit = foal__rt.batch;
-  foal_debug_assert(x->scheduled && w->current == NULL);
   if (x->queued > limit) limit = x->queued < LONG_BATCH ? x->queued : LONG_BATCH;
-  w->current = x;
-  w->yield = 0;
-  uint32_t count = run_batch(w, x, limit);
+  if ((w->yield & FOAL__YIELD_END) != 0) end_now(w, x);
+  if ((w->yield & FOAL__YIELDS) == 0) count = run_batch(w, x, count, limit);
   if (w->flush != NULL) {
     run_flush(w, x);
     if ((w->yield & FOAL__YIELD_END) != 0) foal__end(w, x, (foal_err)x->why);
@@ -180,4 +183,42 @@ void foal__turn(foal__worker *w, foal_actor *x)
   foal__bump(w, FOAL__C_messages, count);
   if (foal__load(&x->waiters, relaxed) != NULL) foal__unmute(w, x);
   dispose(w, x);
+}
+
+/* The end of a turn that did nothing out of the ordinary: the slot rests. */
+static inline bool settles(foal__worker *w, foal_actor *x)
+{
+  if ((w->yield | x->pulls) != 0 || x->head != NULL) return false;
+  if (foal__load(&x->waiters, relaxed) != NULL) return false;
+  if (foal__load(&x->inbox, relaxed) != FOAL__IDLE) return false;
+  foal_debug_assert(x->type != NULL && w->flush == NULL);
+  x->scheduled = 0;
+  return true;
+}
+
+void foal__turn(foal__worker *w, foal_actor *x)
+{
+  foal_msg *m = x->head;
+  foal_debug_assert(x->scheduled && w->current == NULL);
+  w->current = x;
+  w->yield = 0;
+  if (m == NULL || m->next_ != NULL || m->generation_ != x->generation) {
+    turn_on(w, x, 0);
+    return;
+  }
+  /* Most turns are of one message: what run_one does, without what others need. */
+  x->head = NULL;
+  x->end = &x->head;
+  x->queued = 0;
+  w->backlog--;
+  w->behaviour = m->behaviour_;
+  foal__probe_run(w, x, m);
+  m->behaviour_->run(x->state, m);
+  if (__builtin_expect(!settles(w, x), 0)) {
+    turn_on(w, x, 1);
+    return;
+  }
+  w->current = NULL;
+  w->behaviour = NULL;
+  foal__bump(w, FOAL__C_messages, 1);
 }
