@@ -10,7 +10,7 @@
 #                                          elsewhere a test that replays fuzz/corpus/<name>
 #
 # The first two also understand, behind the files:
-#   SIMULATED           links the simulator in place of the library (fuzz targets only)
+#   SIMULATED           links the simulator in place of the library (not for programs)
 #   WITHOUT <seam>...   leaves these seams of the library out; the test brings its own
 #   LINK <library>...   further libraries
 #   LABELS <label>...   for ctest -L
@@ -74,8 +74,11 @@ function(foal_unit_test name)
     # few bytes of its own when it runs tests side by side.
     list(APPEND arg_ARGS -j1)
   endif()
+  if(arg_SIMULATED)
+    set(simulated SIMULATED)
+  endif()
   foal_executable(test_${name}
-    FILES ${arg_UNPARSED_ARGUMENTS} WITHOUT ${arg_WITHOUT} LINK ${arg_LINK})
+    FILES ${arg_UNPARSED_ARGUMENTS} WITHOUT ${arg_WITHOUT} LINK ${arg_LINK} ${simulated})
   add_test(NAME unit.${name} COMMAND test_${name} ${arg_ARGS})
   foal_test_properties(unit.${name} unit)
 endfunction()
