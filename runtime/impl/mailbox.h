@@ -76,10 +76,11 @@ static inline void foal__ring_push(foal__ring *ring, foal_actor *x)
   foal_debug_assert(ring->tail - ring->head < ring->capacity);
   ring->items[ring->tail++ & (ring->capacity - 1)] = x;
 }
+
 /* Makes room for so many in all. false: out of memory. */
 bool foal__ring_reserve(foal__ring *ring, uint32_t capacity);
 
-/* The same, or nothing; the ring is never full, so the place may be written in any case. */
+/* The same, or nothing; it is never full, so the place may be written in any case. */
 static inline void foal__ring_push_if(foal__ring *ring, foal_actor *x, bool wanted)
 {
   foal_debug_assert(ring->tail - ring->head < ring->capacity);
