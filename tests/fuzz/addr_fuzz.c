@@ -5,8 +5,8 @@
  * read or refused, never half of each.                                                 */
 #include "../../examples/https_args.h"
 #include "input.h"
-#include "net/protocol.h"
 #include "net/impl/addr.h"
+#include "net/protocol.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
