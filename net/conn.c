@@ -253,6 +253,9 @@ static void foal__proto_on_stopping(foal__proto *user)
 {
   foal_conn *c = foal__conn_of(user);
   foal_assert(c->config != NULL);
+  /* An upgrade of which the TCP actor had not heard; it cuts every other handshake. */
+  if (c->phase == FOAL__CONN_HANDSHAKE)
+    foal__conn_fail(c, (foal__cause){FOAL_STOPPED, 0});
   if (c->phase != FOAL__CONN_OPEN || c->stopping) return;
   c->stopping = true;
   c->protocol->ended(user, FOAL_STOPPED);

@@ -49,11 +49,6 @@ static void foal__tcp_on_upgrade(foal__tcp *self)
   foal__tcp_check(self);
   if (self->phase != FOAL__TCP_OPEN) return;
   foal_assert(!self->handshaking && !foal__tcp_is_tls(self));
-  /* Who was told of the end just now did not hear it: it was on its way into TLS. */
-  if (foal_draining()) {
-    foal__tcp_shut(self, (foal__cause){FOAL_STOPPED, 0}, false);
-    return;
-  }
   foal__listening_tag listener = {self->config->listener};
   self->handshaking = true;
   if (!foal_tag_is_nobody(listener.any)) {

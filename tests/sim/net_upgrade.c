@@ -334,6 +334,7 @@ static foal_conn_options patient(const char *role)
   return (foal_conn_options){.context = role,
                              .connect_ms = PATIENCE_MS,
                              .handshake_ms = PATIENCE_MS,
+                             .idle_ms = PATIENCE_MS,
                              .write_ms = PATIENCE_MS,
                              .linger_ms = PATIENCE_MS};
 }
