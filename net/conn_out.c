@@ -82,7 +82,7 @@ static void overflow(foal_conn *c)
 bool foal__conn_bears(const foal_conn *c, size_t more)
 {
   foal_assert(c->config != NULL);
-  size_t sealed = c->ssl != NULL ? foal_ssl_sealed_bytes(c->ssl) : 0;
+  size_t sealed = c->tls && c->ssl != NULL ? foal_ssl_sealed_bytes(c->ssl) : 0;
   return foal__conn_queued(c) - sealed + more <= c->config->options.queue_bytes_max;
 }
 

@@ -78,12 +78,15 @@
   X(tls_hostile)                                                                         \
   X(tls_cross)                                                                           \
   X(tls_soon)                                                                            \
+  X(tls_bare)                                                                            \
+  X(tls_session)                                                                         \
+  X(tls_handshake)                                                                       \
   X(net_receipts)                                                                        \
   X(tls_receipts)                                                                        \
   X(tls_upgrade)                                                                         \
-  X(tls_bare)                                                                            \
-  X(tls_session)                                                                         \
-  X(tls_handshake)
+  X(net_any)                                                                             \
+  X(tls_any)                                                                             \
+  X(tls_any_upgrade)
 
 /* What Pony's own programs show; see pony.h. */
 #define SCENARIOS_PONY(X)                                                                \
