@@ -87,9 +87,9 @@ FOAL_API foal_err foal_conn_send(foal_conn *conn, foal_buf **data, uint64_t toke
  *  runs   on a turn of the connection's actor */
 FOAL_API size_t foal_conn_room(foal_conn *conn) FOAL_TURN;
 
-/** Ends the sending side only: what was written goes out, then close_notify and FIN. While
- *  the connection is not open it does nothing. The peer can still send; when it has ended
- *  too, the connection closes by itself. Half-close as in RFC 8446 section 6.1.
+/** Ends the sending side only: what was written goes out, then close_notify and FIN.
+ *  While the connection is not open it does nothing. The peer can still send; when it has
+ *  ended too, the connection closes by itself. Half-close as in RFC 8446 section 6.1.
  *  conn   ref, borrowed
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_finish(foal_conn *conn) FOAL_TURN;

@@ -432,11 +432,10 @@ static bool start_upgrade(void)
   return begin(false, true);
 }
 
-static const char *const marks[] = {
-    "poked",      "sendable",   "not_sent",   "limited",    "full", "all_there",
-    "FOAL_CLEAN", "FOAL_LOCAL", "FOAL_RESET", "FOAL_LIMIT", NULL};
-static const char *const tls_marks[] = {"poked",     "sendable",   "not_sent",   "full",
-                                        "all_there", "key_update", "FOAL_CLEAN", NULL};
+static const char *const marks[] = {"poked",      "sendable",   "not_sent",   "all_there",
+                                    "FOAL_CLEAN", "FOAL_LOCAL", "FOAL_RESET", NULL};
+static const char *const tls_marks[] = {
+    "poked", "sendable", "not_sent", "all_there", "key_update", "FOAL_CLEAN", NULL};
 static const char *const upgrade_marks[] = {"poked",       "sendable",  "secure",
                                             "early_bytes", "all_there", NULL};
 
