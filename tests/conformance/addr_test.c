@@ -62,6 +62,7 @@ static uint32_t resolved, answers;
 
 static void asker_on_ask(asker *self)
 {
+  foal_hold(); /* a look-up keeps nobody alive: who asks does, as a connection would */
   must(foal__resolve(no_name, PORT, asker_self(self).any, &asker__be_answer));
 }
 
@@ -72,6 +73,7 @@ static void asker_on_answer(asker *self, foal_buf **data)
   resolved = foal__resolved(*data, addrs);
   answers++;
   foal_buf_drop(data);
+  foal_release();
 }
 
 /* An empty list is the answer; to who connects it is a reason, told once. */
