@@ -57,6 +57,14 @@ typedef struct foal_conn_options {
   bool nagle;             /* FOAL_CONN_NAGLE; default off */
 } foal_conn_options;
 
+/* What went through a connection, as the protocol sees it, plain and TLS together. */
+typedef struct foal_conn_counts {
+  uint64_t received; /* bytes given to `received` */
+  uint64_t accepted; /* bytes taken by foal_conn_write and foal_conn_send */
+  uint64_t
+      waiting; /* bytes that have not left for the socket; with what TLS added to them */
+} foal_conn_counts;
+
 /** Takes the bytes to be sent, in order. Before `opened`, and after foal_conn_finish,
  *  foal_conn_close or the end, they are dropped; who has some earlier keeps them in a
  *  foal_bufq.
@@ -203,6 +211,11 @@ FOAL_API const char *foal_conn_peer(const foal_conn *conn) FOAL_TURN;
  *  returns the length of the whole text
  *  runs   on a turn of the connection's actor */
 FOAL_API size_t foal_conn_local(const foal_conn *conn, char *text, size_t size) FOAL_TURN;
+
+/** How much went through the connection. What TLS adds is in foal_ssl_bytes.
+ *  conn   ref, borrowed
+ *  runs   on a turn of the connection's actor */
+FOAL_API foal_conn_counts foal_conn_bytes(const foal_conn *conn) FOAL_TURN;
 
 /** Details of the reason in `closed`: which alert, which certificate, which error. Valid
  *  in the handler of `closed`.

@@ -59,6 +59,7 @@ FOAL_TRUSTED static void give(foal_conn *c, foal_buf **b)
 {
   foal_assert(c->phase == FOAL__CONN_OPEN && !c->receiving);
   c->receiving = true;
+  c->received += foal_buf_len(*b);
   c->protocol->received(foal__user_of(c), b);
   c->receiving = false;
   foal__buf_must_be_gone(*b);

@@ -157,6 +157,12 @@ foal_err foal_conn_set(foal_conn *conn, foal_conn_option option, uint32_t value)
   return FOAL_OK;
 }
 
+foal_conn_counts foal_conn_bytes(const foal_conn *conn)
+{
+  foal_assert(conn != NULL && conn->config != NULL);
+  return (foal_conn_counts){conn->received, conn->accepted, foal__conn_queued(conn)};
+}
+
 size_t foal_conn_local(const foal_conn *conn, char *text, size_t size)
 {
   char whole[FOAL__ADDR_TEXT_MAX];

@@ -90,6 +90,7 @@ void foal__conn_accept(foal_conn *c, foal_buf **data)
 {
   foal_assert(c->phase == FOAL__CONN_OPEN && !c->finish && *data != NULL);
   if (c->receipts != NULL) foal__receipts_written(c->receipts, foal_buf_len(*data));
+  c->accepted += foal_buf_len(*data);
   foal_bufq_put(&c->out, data);
   if (foal_conn_room(c) == 0 && c->receiving) c->held = true;
   foal__conn_schedule(c);

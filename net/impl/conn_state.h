@@ -38,6 +38,7 @@ struct foal_conn {
   uint32_t expect;     /* bytes of each `received`; 0: as they come */
   uint32_t unconsumed; /* bytes not yet reported to the TCP actor */
   foal__cause cause;   /* the first reason for the end; FOAL_OK: none yet */
+  uint64_t received, accepted; /* bytes, for foal_conn_bytes */
   foal__addr local;
   uint8_t phase;      /* foal__conn_phase */
   bool tls : 1;       /* what is written goes through the session */

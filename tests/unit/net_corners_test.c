@@ -227,6 +227,66 @@ Test(net_corners, a_plain_listener_stays_plain)
   cr_assert_not_null(strstr(said, "no context to replace"), "%s", said);
 }
 
+/* ---- counts ---- */
+
+enum { COUNTED = 300000 };
+
+static foal_conn_counts at_first, in_between, at_last;
+
+HOOK count_first(point *self)
+{
+  foal_buf *b;
+  at_first = foal_conn_bytes(self->conn);
+  kit_pattern(&b, 0, COUNTED);
+  foal_conn_write(self->conn, &b);
+  in_between = foal_conn_bytes(self->conn);
+}
+
+HOOK count_received(point *self, foal_buf **data)
+{
+  self->got += foal_buf_len(*data);
+  must(foal_conn_bytes(self->conn).received == self->got);
+  foal_buf_drop(data);
+  if (self->got == COUNTED) foal_conn_close(self->conn);
+}
+
+HOOK count_last(point *self, foal_err why)
+{
+  (void)why;
+  at_last = foal_conn_bytes(self->conn);
+  foal_listener_close(server.listener);
+}
+
+static void counted(bool tls)
+{
+  kit_start(1);
+  kit_listen(&server, tls ? kit_server_ctx : NULL, NULL);
+  client.opened = count_first;
+  client.received = count_received;
+  client.closed = count_last;
+  kit_connect(&client, server.listener.port, tls ? kit_client_ctx : NULL, NULL);
+  kit_run();
+  cr_assert_eq(client.why, FOAL_CLEAN);
+  cr_assert_eq(at_first.received, 0);
+  cr_assert_eq(at_first.accepted, 0);
+  cr_assert_eq(in_between.accepted, COUNTED);
+  cr_assert(in_between.waiting >= COUNTED); /* the last flight of the handshake, too */
+  cr_assert(in_between.waiting < COUNTED + (tls ? 1000 : 1));
+  cr_assert_eq(at_last.received, COUNTED);
+  cr_assert_eq(at_last.accepted, COUNTED);
+  cr_assert_eq(at_last.waiting, 0);
+}
+
+Test(net_corners, bytes_are_counted_plain)
+{
+  counted(false);
+}
+
+Test(net_corners, bytes_are_counted_tls)
+{
+  counted(true);
+}
+
 /* ---- slow peers ---- */
 
 /* More than the system buffers, to a peer whose own buffer is small: the write in flight
