@@ -346,7 +346,14 @@ void foal_conn_unmute(foal_conn *conn)
 
 void foal_conn_expect(foal_conn *conn, size_t bytes)
 {
-  foal_assert(conn != NULL && bytes <= EXPECT_BYTES_MAX);
+  foal_assert(conn != NULL && conn->config != NULL);
+  if (bytes > EXPECT_BYTES_MAX) { /* perhaps a length that the peer has sent */
+    foal_log(FOAL_LOG_WARNING,
+             "%s: the protocol expects %zu bytes, more than %d: cut off", conn->peer,
+             bytes, (int)EXPECT_BYTES_MAX);
+    foal_conn_abort(conn, FOAL_LIMIT);
+    return;
+  }
   if (conn->expect == bytes) return;
   conn->expect = (uint32_t)bytes;
   if (conn->phase != FOAL__CONN_OPEN) return;

@@ -131,7 +131,8 @@ FOAL_API void foal_conn_unmute(foal_conn *conn) FOAL_TURN;
 /** From the next `received` on each carries exactly this many bytes; 0: as they come.
  *  When the peer ends with fewer they are dropped, and `ended` says FOAL_INCOMPLETE.
  *  conn   ref, borrowed
- *  bytes  0 .. 65536, else the program aborts
+ *  bytes  0 .. 65536; more, perhaps a length that the peer has sent, ends the connection
+ *         with FOAL_LIMIT
  *  runs   on a turn of the connection's actor */
 FOAL_API void foal_conn_expect(foal_conn *conn, size_t bytes) FOAL_TURN;
 

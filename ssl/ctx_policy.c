@@ -41,6 +41,18 @@ foal_err foal_ssl_ctx_versions(foal_ssl_ctx *ctx, foal_tls min, foal_tls max)
   return FOAL_OK;
 }
 
+foal_tls foal_ssl_ctx_min_version(const foal_ssl_ctx *ctx)
+{
+  foal_check(ctx != NULL);
+  return ctx->version_min;
+}
+
+foal_tls foal_ssl_ctx_max_version(const foal_ssl_ctx *ctx)
+{
+  foal_check(ctx != NULL);
+  return ctx->version_max;
+}
+
 /* A context that refuses a list has lost its old one, hence a trial on another. */
 static bool good_ciphers(const char *list)
 {

@@ -43,6 +43,16 @@ typedef struct foal_ticket_key {
 FOAL_API foal_err foal_ssl_ctx_versions(foal_ssl_ctx *ctx, foal_tls min, foal_tls max)
     FOAL_MUST;
 
+/** The bounds of that range.
+ *  ctx    borrowed
+ *  runs   anywhere */
+FOAL_API foal_tls foal_ssl_ctx_min_version(const foal_ssl_ctx *ctx);
+
+/** See foal_ssl_ctx_min_version.
+ *  ctx    borrowed
+ *  runs   anywhere */
+FOAL_API foal_tls foal_ssl_ctx_max_version(const foal_ssl_ctx *ctx);
+
 /** Sets the cipher suites of TLS 1.2.
  *  ctx    borrowed, unfrozen
  *  list   borrowed text in OpenSSL's syntax

@@ -1,7 +1,6 @@
 /* tcp_test.c - Pony's tests of TCPConnection and TCPListener, and those of libponyrt that
  * send several buffers at once. */
 #include "tcp_rows.h"
-#include "unit/aborts.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -83,20 +82,17 @@ HOOK expects_too_much(point *self)
   foal_conn_expect(self->conn, EXPECT_MAX + 1);
 }
 
-FOAL_TRUSTED static void expect_too_much(void)
-{
-  kit_start(1);
-  rows_server.opened = expects_too_much;
-  kit_listen(&rows_server, NULL, NULL);
-  kit_connect(&rows_client, rows_server.listener.port, NULL, NULL);
-  (void)foal_run();
-}
-
-/* Pony raises what the caller may catch. Here the bound is a constant, so who passes it
- * has a bug: the program says where and ends. */
+/* Pony raises what the caller may catch. Here that connection ends, with its reason. */
 Test(conf_tcp, TCP_expectoverbuffersize)
 {
-  CHECK_ABORTS(expect_too_much, "EXPECT_BYTES_MAX", "point", "conn.c");
+  rows_server = (point_plan){.opened = expects_too_much, .last = 1};
+  kit_start(1);
+  kit_listen(&rows_server, NULL, NULL);
+  kit_connect(&rows_client, rows_server.listener.port, NULL, NULL);
+  kit_run();
+  cr_assert_eq(rows_server.why, FOAL_LIMIT);
+  cr_assert_eq(rows_client.why, FOAL_RESET);
+  rows_client = (point_plan){0};
   rows_server = (point_plan){.opened = expects_the_most, .received = takes_one_frame};
   serve(sends_the_largest_frame);
   cr_assert_eq(rows_server.received_bytes, EXPECT_MAX);
