@@ -144,7 +144,8 @@ void foal__send(foal__worker *w, foal_actor *x, foal_msg *m, bool control)
     send_away(w, x, m, control);
   } else if (__builtin_expect(is_ordinary(x, foal__load(&x->inbox, relaxed)), 1)) {
     append_local(w, x, m);
-    /* No branch: whether it waits already is what nobody can predict. */
+    /* No branch: whether it waits already is what nobody can predict. So this may write
+     * `scheduled` of a muted one while its waker hands it over, who must not look. */
     foal__ring_push_if(&w->ready, x, !x->scheduled);
     x->scheduled = 1;
     if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control)
@@ -170,7 +171,7 @@ void foal__notify(foal_actor *x, uint32_t owner)
 void foal__hand_over(foal_actor *x, uint32_t to)
 {
   foal__worker *target = &foal__rt.worker[to];
-  foal_debug_assert(x->scheduled && to < foal__rt.workers);
+  foal_debug_assert(to < foal__rt.workers);
   foal__worker *w = foal__self;
   if (w != NULL && w->measured == x) w->measured = NULL;
   if (w != NULL && to != w->id && x->home != w->id &&
