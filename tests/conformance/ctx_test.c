@@ -173,8 +173,8 @@ Test(conf_ctx, SSLContext_set_max_proto_version_after_dispose)
   pair_end(&p);
 }
 
-/* Ours: no getter, because whoever sets a context up knows what was set; a session tells
- * what was agreed. Its bound outlives the last handle. */
+/* Ours: a dropped handle is NULL, so there is nobody to ask; the bound outlives the last
+ * handle, and a session tells what was agreed. */
 Test(conf_ctx, SSLContext_get_min_proto_version_after_dispose)
 {
   turn_of_test();
@@ -182,6 +182,7 @@ Test(conf_ctx, SSLContext_get_min_proto_version_after_dispose)
   pair_prepare(&p);
   cr_assert_eq(foal_ssl_ctx_versions(p.server_ctx, FOAL_TLS_1_3, FOAL_TLS_1_3), FOAL_OK);
   cr_assert_eq(foal_ssl_ctx_versions(p.client_ctx, FOAL_TLS_1_2, FOAL_TLS_1_2), FOAL_OK);
+  cr_expect_eq(foal_ssl_ctx_min_version(p.server_ctx), FOAL_TLS_1_3, "live");
   pair_begin(&p, "a.test");
   drop_contexts(&p);
   pair_pump(&p);
@@ -198,6 +199,7 @@ Test(conf_ctx, SSLContext_get_max_proto_version_after_dispose)
   pair p;
   pair_prepare(&p);
   cr_assert_eq(foal_ssl_ctx_versions(p.server_ctx, FOAL_TLS_1_2, FOAL_TLS_1_2), FOAL_OK);
+  cr_expect_eq(foal_ssl_ctx_max_version(p.server_ctx), FOAL_TLS_1_2, "live");
   pair_begin(&p, "a.test");
   drop_contexts(&p);
   pair_pump(&p);
@@ -207,16 +209,17 @@ Test(conf_ctx, SSLContext_get_max_proto_version_after_dispose)
   pair_end(&p);
 }
 
-/* Ours: what can be asked of a frozen context can be asked through every handle; the
- * bounds show in its sessions. */
+/* What can be asked of a frozen context can be asked through every handle. */
 Test(conf_ctx, SSLContext_get_min_proto_version_on_val_receiver)
 {
   turn_of_test();
   pair p;
   pair_prepare(&p);
   cr_assert_eq(foal_ssl_ctx_versions(p.server_ctx, FOAL_TLS_1_3, FOAL_TLS_1_3), FOAL_OK);
+  cr_expect_eq(foal_ssl_ctx_min_version(p.client_ctx), FOAL_TLS_1_2, "not set");
   foal_ssl_ctx *val = foal_ssl_ctx_share(p.server_ctx);
   cr_expect(foal_ssl_ctx_frozen(val));
+  cr_expect_eq(foal_ssl_ctx_min_version(val), FOAL_TLS_1_3);
   cr_expect(foal_ssl_ctx_can_serve(val));
   cr_expect_gt(foal_ssl_ctx_expires_s(val), 0);
   cr_expect_str_eq(foal_ssl_ctx_detail(val), "");
@@ -232,7 +235,10 @@ Test(conf_ctx, SSLContext_get_max_proto_version_on_val_receiver)
   pair p;
   pair_prepare(&p);
   cr_assert_eq(foal_ssl_ctx_versions(p.server_ctx, FOAL_TLS_1_2, FOAL_TLS_1_2), FOAL_OK);
+  cr_expect_eq(foal_ssl_ctx_max_version(p.client_ctx), FOAL_TLS_1_3, "not set");
   foal_ssl_ctx *val = foal_ssl_ctx_share(p.server_ctx);
+  cr_expect(foal_ssl_ctx_frozen(val));
+  cr_expect_eq(foal_ssl_ctx_max_version(val), FOAL_TLS_1_2);
   cr_expect_null(foal_ssl_ctx_self_signed_pem(val));
   foal_ssl_ctx_drop(&p.server_ctx);
   p.server_ctx = val;
@@ -327,6 +333,7 @@ Test(conf_ctx, SSLContext_set_ciphers_after_dispose)
   pair_end(&p);
 }
 
+/* The same certificate passes with the depth that comes too late for the first client. */
 Test(conf_ctx, SSLContext_set_verify_depth_after_dispose)
 {
   turn_of_test();
@@ -342,6 +349,12 @@ Test(conf_ctx, SSLContext_set_verify_depth_after_dispose)
   cr_expect_eq(foal_ssl_ctx_verify_depth(p.client_ctx, 1), FOAL_FROZEN);
   shake(&p);
   expect_failure(p.client, FOAL_SSL_AUTH_FAIL, FOAL_AUTH_FAILED);
+  end_sessions(&p);
+  foal_ssl_ctx_drop(&p.client_ctx);
+  p.client_ctx = ctx_with(NULL, p.cast.root);
+  cr_assert_eq(foal_ssl_ctx_verify_depth(p.client_ctx, 1), FOAL_OK);
+  shake(&p);
+  expect_agreed(&p, FOAL_TLS_1_3);
   cert_free(leaf);
   cert_free(middle);
   pair_end(&p);

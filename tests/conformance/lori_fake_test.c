@@ -288,10 +288,33 @@ Test(conf_fake, FakeConnectDNSFailure)
   cr_assert_eq(fake_count(), 0);
 }
 
+/* Timers ring on whole milliseconds, and late rather than early. */
+enum { STAGGER_MS = 250, LATE_MS = 4, ATTEMPTS = 3 };
+
+static uint64_t began_ms[ATTEMPTS]; /* when each attempt was made */
+
+/* Whether all attempts run; time passes as long as they do not. */
+static bool all_attempts(void)
+{
+  unsigned count = fake_count();
+  must(count >= 1 && count <= ATTEMPTS);
+  if (began_ms[count - 1] == 0) began_ms[count - 1] = fake_now_ms();
+  return count == ATTEMPTS;
+}
+
+static void check_stagger(void)
+{
+  for (unsigned i = 1; i < ATTEMPTS; i++) {
+    uint64_t apart_ms = began_ms[i] - began_ms[i - 1];
+    cr_assert_geq(apart_ms, STAGGER_MS);
+    cr_assert_leq(apart_ms, STAGGER_MS + LATE_MS);
+  }
+}
+
 /* Pony tells how many attempts run; here they start 250 ms apart, and nobody is told. */
 static bool three_attempts(unsigned n)
 {
-  if (fake_count() < 3) return false; /* time passes */
+  if (!all_attempts()) return false;
   if (n == 0) {
     must(fake(0)->dialing && fake(1)->dialing && fake(2)->dialing);
     must(plan.journal_len == 0);
@@ -316,7 +339,8 @@ Test(conf_fake, FakeConnectInflight)
   three_addresses();
   play(three_attempts);
   cr_assert(talk_is(&plan, "opened closed:CLEAN"));
-  cr_assert_eq(fake_count(), 3);
+  cr_assert_eq(fake_count(), ATTEMPTS);
+  check_stagger();
 }
 
 static bool send_while_connecting(unsigned n)
@@ -351,36 +375,51 @@ Test(conf_fake, FakeSendWhileUnconnectedClosing)
   cr_assert(talk_is(&plan, "send:1:BAD_STATE closed:LOCAL"));
 }
 
+static uint64_t told_ms, closed_ms;
+
+HOOK note_closed(talk *self, foal_err why)
+{
+  (void)self, (void)why;
+  closed_ms = fake_now_ms();
+}
+
 static bool close_stragglers(unsigned n)
 {
-  if (fake_count() < 3) return false;
+  if (!all_attempts()) return false;
+  if (n == 0) told_ms = fake_now_ms();
   if (n == 0) talk_tell(one, TALK_CLOSE, 0);
   return n <= 0;
 }
 
-/* Pony waits for the stragglers; here all attempts are given up at once. */
+/* No attempt is waited for: no time passes until `closed`, nor until the program ends. */
+static void ended_at_once(bool (*step)(unsigned n))
+{
+  plan.closed = note_closed;
+  three_addresses();
+  play(step);
+  cr_assert(talk_is(&plan, "closed:LOCAL"));
+  cr_assert_neq(told_ms, 0);
+  cr_assert_eq(closed_ms, told_ms);
+  cr_assert_leq(fake_now_ms(), told_ms + LATE_MS);
+  for (unsigned i = 0; i < ATTEMPTS; i++) cr_assert(fake(i)->gone);
+}
+
+/* Pony has a state in which it waits for the stragglers; here there is none. */
 Test(conf_fake, FakeUnconnectedClosingDrain)
 {
-  three_addresses();
-  play(close_stragglers);
-  cr_assert(talk_is(&plan, "closed:LOCAL"));
-  for (unsigned i = 0; i < 3; i++) cr_assert(fake(i)->gone);
+  ended_at_once(close_stragglers);
 }
 
 static bool abort_stragglers(unsigned n)
 {
-  if (fake_count() < 3) return false;
-  if (n == 0) talk_tell(one, TALK_CLOSE, 0);
-  if (n == 0) talk_tell(one, TALK_ABORT, 0);
+  if (!close_stragglers(n)) return false;
+  talk_tell(one, TALK_ABORT, 0);
   return n <= 0;
 }
 
 Test(conf_fake, FakeHardCloseDuringUnconnectedClosing)
 {
-  three_addresses();
-  play(abort_stragglers);
-  cr_assert(talk_is(&plan, "closed:LOCAL"));
-  for (unsigned i = 0; i < 3; i++) cr_assert(fake(i)->gone);
+  ended_at_once(abort_stragglers);
 }
 
 /* ---- listening ---- */

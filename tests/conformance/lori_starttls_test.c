@@ -5,6 +5,8 @@
  * moment is the test's, and time-outs cost no time. */
 #include "upgrade_kit.h"
 
+#include <string.h>
+
 TestSuite(conf_lori_more, .timeout = 20);
 
 /* ---- what a third person puts in front of the handshake ---- */
@@ -115,6 +117,55 @@ Test(conf_lori_more, early_bytes_can_be_read_and_the_upgrade_repeated)
   cr_assert(talk_is(&up_plan,
                     "opened upgrade:FOAL_EARLY_BYTES received:3 upgrade:FOAL_OK "
                     "opened closed:RESET"));
+}
+
+/* Without frames the command and what is put behind it may come as one buffer. All of it
+ * was received, nothing is unread: the tail is the protocol's to refuse, as done here. */
+HOOK upgrades_on_a_line(talk *self, foal_buf **data)
+{
+  static const char command[] = "STARTTLS\r\n";
+  size_t len = foal_buf_len(*data);
+  must(len >= strlen(command) &&
+       memcmp(foal_buf_data(*data), command, strlen(command)) == 0);
+  foal_buf_drop(data);
+  if (len > strlen(command)) {
+    talk_note(self->plan, "tail:%zu", len - strlen(command));
+    foal_conn_abort(self->conn, FOAL_EARLY_BYTES);
+  } else {
+    talk_note(self->plan, "upgrade:%s", foal_err_name(up_grade(self)));
+  }
+}
+
+static bool tail_in_one_buffer(unsigned n)
+{
+  if (up_begin(n)) return true;
+  if (n == 1) fake_bytes(0, "STARTTLS\r\nEVIL", 14);
+  return n <= 1;
+}
+
+Test(conf_lori_more, plaintext_in_the_buffer_of_the_command_is_refused)
+{
+  up_plan.received = upgrades_on_a_line;
+  up_play(true, tail_in_one_buffer);
+  cr_assert(talk_is(&up_plan, "opened received:14 tail:4 closed:EARLY_BYTES"));
+  cr_assert_eq(fake(0)->out_len, 0);
+}
+
+static bool line_alone(unsigned n)
+{
+  if (up_begin(n)) return true;
+  if (n == 1) fake_bytes(0, "STARTTLS\r\n", 10);
+  if (n == 2) fake_peer_call(&up_other, 0);
+  if (n == 3) fake_peer_notify(&up_other);
+  return n <= 3;
+}
+
+Test(conf_lori_more, a_command_alone_in_its_buffer_goes_up)
+{
+  up_plan.received = upgrades_on_a_line;
+  up_play(true, line_alone);
+  cr_assert(talk_is(&up_plan, "opened received:10 upgrade:FOAL_OK opened ended:CLEAN "
+                              "closed:CLEAN"));
 }
 
 /* The attacker strips the command: the side that wants TLS never sees a handshake, and

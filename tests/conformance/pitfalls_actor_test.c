@@ -4,6 +4,7 @@
 
 #include "runtime/actor.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 TestSuite(pitfall, .timeout = 60);
@@ -106,6 +107,7 @@ Test(pitfall, a_program_with_muted_actors_does_not_end)
   finish();
   cr_expect_eq(handled, sent);
   cr_expect_eq(handled, 3 * ROUNDS * BURST * 2 * 2);
+  cr_expect_gt(counters().mutes, 0);
 }
 
 typedef struct sink {
@@ -124,8 +126,12 @@ FOAL_ACTOR(source)
 FOAL_BEHAVIOUR2(source, pour, sink_tag, to, uint64_t, left)
 FOAL_BEHAVIOUR0(source, more)
 
+enum { SOURCES = 4, POURS = 500, ITEMS = SOURCES * POURS * BURST };
+
+/* Takes nothing more until somebody was muted, or nobody ever is. */
 static void sink_on_item(sink *self)
 {
+  while (self->items == 0 && counters().mutes == 0 && sent < ITEMS) sched_yield();
   self->items++;
   handled++;
 }
@@ -147,20 +153,31 @@ static void source_on_more(source *self)
   if (--self->left > 0) source_more(source_self(self));
 }
 
-Test(pitfall, a_mailbox_is_bounded)
+/* messages: the limit; 0: none is set. */
+static void bounded(uint32_t messages)
 {
-  enum { SOURCES = 4 };
+  enum { DEFAULT = 1000 };
+  int64_t high = messages == 0 ? DEFAULT : messages;
   sink_tag to;
-  start_with((foal_options){.workers = 2, .mailbox_messages = HIGH});
+  sent = handled = waiting_max = 0;
+  start_with((foal_options){.workers = 2, .mailbox_messages = messages});
   if (!sink_spawn_pinned(&to, 0)) abort();
   for (int i = 0; i < SOURCES; i++) {
     source_tag from;
     if (!source_spawn_pinned(&from, 1)) abort();
-    source_pour(from, to, 500);
+    source_pour(from, to, POURS);
   }
   finish();
-  cr_expect_eq(handled, SOURCES * 500 * BURST);
+  cr_expect_eq(handled, ITEMS);
+  cr_expect_gt(counters().mutes, 0);
+  cr_expect_geq(waiting_max, high);
   /* Full when the last chain was taken, and full again: each sender once beyond it. */
-  cr_expect_leq(waiting_max, 2 * (HIGH + SOURCES * BURST), "%lld waited",
+  cr_expect_leq(waiting_max, 2 * (high + SOURCES * BURST), "%lld waited",
                 (long long)waiting_max);
+}
+
+Test(pitfall, a_mailbox_is_bounded)
+{
+  bounded(HIGH);
+  bounded(0);
 }

@@ -301,18 +301,21 @@ Test(pitfall, writing_to_a_closed_peer, .timeout = 20)
   server = (point_plan){.received = drop, .ended = writes_after_the_end};
   serve(TLS1_3_VERSION, leaves_before_the_answer, NULL);
   cr_assert_eq(server.ended_count, 1);
+  cr_assert(server.why == FOAL_RESET || server.why == FOAL_CLEAN);
 }
 
 /* ---- close and abort in every handler ---- */
 
-enum { IN_OPENED = 1, IN_RECEIVED, IN_SENDABLE, IN_ENDED, PLACES };
+enum { IN_OPENED = 1, IN_RECEIVED, IN_SENDABLE, IN_ENDED, IN_CLOSED, PLACES };
 static int where;
+static unsigned reached; /* so often was it there */
 static bool aborts;
 
 static void end_if(point *self, int here) FOAL_TURN;
 static void end_if(point *self, int here)
 {
   if (here != where) return;
+  reached++;
   if (aborts) {
     foal_conn_abort(self->conn, FOAL_LOCAL);
   } else {
@@ -351,6 +354,12 @@ HOOK every_ended(point *self, foal_err why)
   if (where != IN_ENDED) foal_conn_close(self->conn);
 }
 
+HOOK every_closed(point *self, foal_err why)
+{
+  (void)why;
+  end_if(self, IN_CLOSED);
+}
+
 static void goes_through_all(uint16_t port)
 {
   static peer p;
@@ -368,12 +377,15 @@ static void in_every_handler(bool abort_)
 {
   aborts = abort_;
   for (where = IN_OPENED; where < PLACES; where++) {
+    reached = 0;
     server = (point_plan){.opened = every_opened,
                           .received = every_received,
                           .sendable = every_sendable,
-                          .ended = every_ended};
+                          .ended = every_ended,
+                          .closed = every_closed};
     serve(0, goes_through_all, NULL);
     cr_assert_eq(server.opened_count, 1);
+    cr_assert_gt(reached, 0, "place %d", where);
   }
 }
 

@@ -2,7 +2,9 @@
  * over real sockets. Which stacks, and how: docs/pitfalls.md. */
 #include "unit/net_kit.h"
 
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static point_plan server, client;
@@ -274,6 +276,7 @@ static void stay_silent(uint16_t port)
   } while (c.accepted < SILENT);
   must(foal_ssl_live_count() == 0);
   must(c.bufs_live == 0);
+  must(c.actors_live <= SILENT + 1); /* the sockets and the listener */
   for (int i = 0; i < SILENT; i++) {
     must(peer_read_end(&silent[i], &bytes) == 0 && bytes == 0);
     peer_close(&silent[i]);
@@ -295,7 +298,7 @@ Test(pitfall, silent_peers_cost_no_session_and_are_sent_away, .timeout = 20)
 static void drips(uint16_t port)
 {
   static peer p;
-  static const uint8_t hello[] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3};
+  static const uint8_t hello[100] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3};
   size_t bytes;
   peer_open(&p, port);
   for (size_t i = 0; i < sizeof hello && server.closed_count == 0; i++) {
@@ -303,6 +306,7 @@ static void drips(uint16_t port)
     peer_send(&p, 0);
     peer_pause(20);
   }
+  must(server.closed_count == 1); /* while it still drips: 2 s, and the deadline is 0.3 */
   must(peer_read_end(&p, &bytes) == 0);
   peer_close(&p);
 }
@@ -310,7 +314,7 @@ static void drips(uint16_t port)
 /* The deadline is for the whole handshake: a byte now and then does not move it. */
 Test(pitfall, a_dripping_handshake_has_one_deadline, .timeout = 20)
 {
-  foal_conn_options options = {.handshake_ms = 100};
+  foal_conn_options options = {.handshake_ms = 300};
   server = (point_plan){.received = NULL};
   serve(0, drips, &options);
   cr_assert_eq(server.why, FOAL_TIMEOUT_HANDSHAKE);
@@ -440,6 +444,21 @@ HOOK writes_late(point *self, uint32_t what)
   kit_fail(__FILE__, __LINE__, "a message reached somebody else");
 }
 
+/* The descriptor at the other end. */
+static int accepted_for(const peer *p)
+{
+  struct sockaddr_in here, there;
+  socklen_t len = sizeof here;
+  must(getsockname(p->fd, (struct sockaddr *)&here, &len) == 0);
+  for (int fd = 0; fd < 100; fd++) {
+    len = sizeof there;
+    if (getpeername(fd, (struct sockaddr *)&there, &len) == 0 &&
+        there.sin_family == AF_INET && there.sin_port == here.sin_port)
+      return fd;
+  }
+  kit_fail(__FILE__, __LINE__, "the connection has a socket");
+}
+
 /* The first connection is gone, the second one has its descriptor: what is still sent to
  * the first reaches nobody. */
 static void comes_after_another(uint16_t port)
@@ -448,10 +467,13 @@ static void comes_after_another(uint16_t port)
   char echo[6];
   begin(&first, port);
   peer_wait(&server.opened_count, 1);
+  int number = accepted_for(&first);
   peer_reset(&first);
   peer_wait(&server.closed_count, 1);
+  (void)peer_wait_still(); /* its descriptor is closed */
   begin(&second, port);
   peer_wait(&server.opened_count, 2);
+  must(accepted_for(&second) == number);
   for (int i = 0; i < 10; i++) point_poke(stale, 0);
   peer_say(&second, "second", 6);
   peer_send(&second, 0);

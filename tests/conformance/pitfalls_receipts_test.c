@@ -15,6 +15,7 @@ static point_plan server;
 static uint64_t goal; /* pieces to be sent */
 static uint32_t piece_bytes, senders_left;
 static bool from_receipts, random_ends;
+static enum { NEVER, BY_CLOSE, BY_ABORT } ends_in_receipt;
 static uint64_t accepted, sent, failed;
 
 static uint32_t draw(sender *self)
@@ -93,6 +94,19 @@ static void sender_on_ended(sender *self, foal_err why)
   foal_conn_close(self->conn);
 }
 
+/* With the first receipt; others are owed then, and what is said later is refused. */
+static void end_in_receipt(sender *self) FOAL_TURN;
+static void end_in_receipt(sender *self)
+{
+  if (self->told != 1) return;
+  if (ends_in_receipt == BY_CLOSE) foal_conn_close(self->conn);
+  if (ends_in_receipt == BY_ABORT) foal_conn_abort(self->conn, FOAL_LOCAL);
+  if (ends_in_receipt == NEVER) return;
+  must(self->next > self->told);
+  must(foal_conn_room(self->conn) == 0);
+  must(!send_one(self));
+}
+
 /* One for each, in order, never inside a call of ours, none behind `closed`; once one has
  * failed, all that follow have. */
 static void sender_on_receipt(sender *self, uint64_t token, foal_err how)
@@ -109,6 +123,7 @@ static void sender_on_receipt(sender *self, uint64_t token, foal_err how)
   self->inside = true;
   if (from_receipts && self->next < goal) (void)!send_one(self);
   if (from_receipts && self->told == goal) foal_conn_close(self->conn);
+  end_in_receipt(self);
   self->inside = false;
 }
 
@@ -169,4 +184,36 @@ Test(pitfall, sending_from_a_receipt_does_not_recurse, .timeout = 30)
   piece_bytes = 10;
   run(1, false);
   cr_assert_eq(sent, goal);
+}
+
+static void end_in_first_receipt(bool tls)
+{
+  accepted = sent = failed = 0;
+  senders_left = 0;
+  run(1, tls);
+}
+
+Test(pitfall, close_in_a_receipt, .timeout = 30)
+{
+  ends_in_receipt = BY_CLOSE;
+  goal = 1000;
+  piece_bytes = 3000;
+  for (int tls = 0; tls < 2; tls++) {
+    end_in_first_receipt(tls);
+    cr_assert_gt(sent, 1, "what was accepted before the close leaves");
+    cr_assert_eq(failed, 0);
+    cr_assert_eq(server.received_bytes, sent * piece_bytes);
+  }
+}
+
+Test(pitfall, abort_in_a_receipt, .timeout = 30)
+{
+  ends_in_receipt = BY_ABORT;
+  goal = 1000;
+  piece_bytes = 3000;
+  for (int tls = 0; tls < 2; tls++) {
+    end_in_first_receipt(tls);
+    cr_assert_geq(sent, 1);
+    cr_assert_lt(sent, goal);
+  }
 }

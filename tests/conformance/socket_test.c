@@ -225,26 +225,14 @@ Test(conf_socket, RecvOnPeerClosedSocketReturnsError)
   cr_assert_eq(events.received, 0);
 }
 
-/* A descriptor that is none: there is never a sock to read from or to write to. */
-static void adopt_nothing(void)
+/* It is refused when it is adopted: there is never a sock to read from or to write to. */
+Test(conf_socket, a_closed_descriptor_is_not_adopted)
 {
   ours = NO_FD;
   cr_assert_eq(fcntl(ours, F_GETFD), -1);
   drive(reads, NULL);
   cr_assert_eq(adopted, FOAL_IO);
   cr_assert_eq(events.received + events.ended + events.wrote, 0);
-}
-
-/* Descriptors come from accept and connect alone, so what can be refused is one that is
- * not open; it is when it is adopted. */
-Test(conf_socket, RecvOnNonSocketFdReturnsError)
-{
-  adopt_nothing();
-}
-
-Test(conf_socket, SendOnNonSocketFdReturnsError)
-{
-  adopt_nothing();
 }
 
 /* ---- sending ---- */

@@ -90,6 +90,15 @@ class Check(unittest.TestCase):
         self.refuses("TCP.more is not in this section",
                      (PONY, row, row + "| TCP.more | unit.old | as Pony |\n"))
 
+    def test_free_tables_may_have_two_columns(self):
+        code, out = self.run_check([(PONY, "`conf_tcp.other` | |", "`conf_tcp.other` |")])
+        self.assertEqual(code, 0, out)
+        self.refuses("there is no test conf_tcp.others",
+                     (PONY, "`conf_tcp.other` | |", "`conf_tcp.others` |"))
+        self.refuses("1 columns in place of 3",
+                     (PONY, "Anything | `c_test.py:test_it`, `program.mesh`, `conf_tcp.other` | |",
+                      "Anything |"))
+
     def test_tables_have_three_columns(self):
         self.refuses("2 columns in place of 3", (PONY, " | differs: so |", " |"))
         self.refuses("4 columns in place of 3", (TRAPS, "It sank. |", "It | sank. |"))
