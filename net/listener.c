@@ -53,8 +53,6 @@ static void update_watching(foal__listening *self)
   if (self->acceptor != NULL) foal__acceptor_watch(self->acceptor, may_accept(self));
 }
 
-/* ---- accepting ---- */
-
 /* The least loaded worker; among equals the nearest after ours, so that a quiet server
  * stays on one thread. */
 static uint32_t choose_worker(const foal__listening *self)
@@ -90,20 +88,69 @@ static void warn_full(foal__listening *self)
            (unsigned)self->config->port, self->connections);
 }
 
-static void hand_out(foal__listening *self, int fd, const foal__addr *peer)
+/* ---- handing out ---- */
+
+/* An accepted descriptor on its way back to the listener that accepted it. A context
+ * that replaces another is in the mailbox before its giver can tell anybody, but an
+ * `accept` may be there already: whoever connects now would be taken from the backlog by
+ * that one, and served by the old context. This message is behind both. */
+typedef struct accepted_args {
+  int fd;
+  foal__addr peer;
+} accepted_args;
+
+static void turn_away(foal__listening *self)
+{
+  foal_assert(self->connections > 0);
+  self->connections--;
+  foal__count(FOAL__C_shed, 1);
+  warn(self, FOAL_NO_MEMORY, "a connection was turned away");
+}
+
+static void hand_out(foal__listening *self, accepted_args a)
 {
   uint32_t worker = choose_worker(self);
   foal__config *config = foal__config_share(self->config);
-  if (!foal__tcp_accept(worker, fd, &config, peer)) {
-    foal__count(FOAL__C_shed, 1);
-    warn(self, FOAL_NO_MEMORY, "a connection was turned away");
+  foal_assert(a.fd >= 0);
+  if (!foal__tcp_accept(worker, a.fd, &config, &a.peer)) {
+    turn_away(self);
+    update_watching(self);
     return;
   }
   foal__count(FOAL__C_accepted, 1);
-  self->connections++;
   self->loads[worker]++;
+}
+
+FOAL_TRUSTED static void accepted_run(void *self, foal_msg *m)
+{
+  accepted_args a = *(accepted_args *)foal__args(m);
+  foal__message_done(m);
+  hand_out(self, a);
+}
+
+static void accepted_drop(foal_msg *m)
+{
+  accepted_args *a = foal__args(m);
+  foal__transport_drop(a->fd);
+}
+static const foal_behaviour accepted_behaviour = {accepted_run, accepted_drop,
+                                                  "foal__listening", "accepted"};
+
+static void took(foal__listening *self, int fd, const foal__addr *peer)
+{
+  accepted_args *a = foal__message(&accepted_behaviour);
+  self->connections++;
+  if (a == NULL) {
+    foal__transport_drop(fd);
+    turn_away(self);
+    return;
+  }
+  *a = (accepted_args){fd, *peer};
+  foal__post_args(self->me.any, a);
   if (self->connections == self->connections_max) warn_full(self);
 }
+
+/* ---- accepting ---- */
 
 static void starve(foal__listening *self, foal__cause cause)
 {
@@ -127,7 +174,7 @@ static void foal__listening_on_accept(foal__listening *self)
     if (got == FOAL__ACCEPT_STARVED) {
       starve(self, cause);
     } else {
-      hand_out(self, fd, &peer);
+      took(self, fd, &peer);
     }
   }
   update_watching(self);

@@ -80,8 +80,9 @@ FOAL_API bool foal_port_from(const char *text, uint16_t *out) FOAL_MUST;
  *  runs      anywhere */
 FOAL_API void foal_listener_close(foal_listener listener);
 
-/** Accepts with another context from now on; running connections keep theirs. Whatever
- *  fails, the old context goes on serving. Build the new one first: its setters say what
+/** Accepts with another context from now on: whoever connects after it has returned gets
+ *  the new one. Running connections keep theirs. Whatever fails, the old context goes on
+ *  serving. Build the new one first: its setters say what
  *  is wrong with which file.
  *  listener  value; a closed one is ignored; a plain one, too, with a line in the log
  *  ctx       val, borrowed; frozen by this and kept alive by the listener

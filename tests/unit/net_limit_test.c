@@ -439,37 +439,3 @@ Test(net_limit, stop_with_open_connections, .timeout = 20)
   serve(kit_server_ctx, NULL, 0, stops);
   cr_assert_eq(server.closed_count, 1);
 }
-
-/* ---- another certificate ---- */
-
-static foal_ssl_ctx *second_server, *second_client;
-static point_plan trusts_first, trusts_second;
-
-HOOK reload_and_reconnect(point *self)
-{
-  must(foal_listener_reload(server.listener, second_server) == FOAL_OK);
-  kit_connect(&trusts_second, server.listener.port, second_client, NULL);
-  foal_conn_close(self->conn);
-}
-
-Test(net_limit, reload, .timeout = 20)
-{
-  kit_start(1);
-  second_server = foal_ssl_ctx_new();
-  second_client = foal_ssl_ctx_new();
-  cr_assert_eq(foal_ssl_ctx_self_signed(second_server, "localhost"), FOAL_OK);
-  const char *pem = foal_ssl_ctx_self_signed_pem(second_server);
-  cr_assert_eq(foal_ssl_ctx_trust_pem(second_client, pem), FOAL_OK);
-  trusts_first.opened = reload_and_reconnect;
-  trusts_second.opened = hang_up;
-  server.last = 2;
-  kit_listen(&server, kit_server_ctx, NULL);
-  kit_connect(&trusts_first, server.listener.port, kit_client_ctx, NULL);
-  kit_run();
-  cr_assert_eq(trusts_first.opened_count, 1);
-  cr_assert_eq(trusts_second.opened_count, 1);
-  cr_assert_eq(trusts_first.why, FOAL_CLEAN);
-  cr_assert_eq(trusts_second.why, FOAL_CLEAN);
-  foal_ssl_ctx_drop(&second_server);
-  foal_ssl_ctx_drop(&second_client);
-}
