@@ -1,4 +1,5 @@
-/* load_stat.c - latencies in a log-linear histogram, CPU times from the kernel. */
+/* load_stat.c - latencies in a log-linear histogram, CPU times and memory from the
+ * kernel. */
 #include "load.h"
 
 #include <errno.h>
@@ -62,7 +63,7 @@ double load_latency_us(double percent)
   return 0;
 }
 
-/* ---- CPU ---- */
+/* ---- CPU and memory ---- */
 
 double load_cpu_servers(void)
 {
@@ -72,6 +73,24 @@ double load_cpu_servers(void)
     if (clock_getcpuclockid(load_opt.pids[i], &id) == 0) sum_ns += nanoseconds(id);
   }
   return (double)sum_ns / 1e9;
+}
+
+double load_memory_servers(void)
+{
+  double sum_kib = 0;
+  for (uint32_t i = 0; i < load_opt.pid_count; i++) {
+    char line[128];
+    unsigned long kib;
+    snprintf(line, sizeof line, "/proc/%d/smaps_rollup", (int)load_opt.pids[i]);
+    FILE *f = fopen(line, "r");
+    while (f && fgets(line, sizeof line, f)) {
+      if (sscanf(line, "Pss_Anon: %lu", &kib) == 1 ||
+          sscanf(line, "Pss_Shmem: %lu", &kib) == 1)
+        sum_kib += (double)kib;
+    }
+    if (f) fclose(f);
+  }
+  return sum_kib * 1024;
 }
 
 double load_cpu_self(void)

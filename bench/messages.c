@@ -1,11 +1,13 @@
 /* messages.c - what a message costs: the judge that times the message benchmarks.
  *
- *    messages [--workers N] [--ms N] [--rounds N] [--apart] NAME
+ *    messages [--workers N] [--ms N] [--rounds N] [--ops N] [--apart] NAME
+ *    messages --list
  *
  * One line per round on standard output, as key=value. First the number of operations
  * is found that takes about --ms milliseconds; one more round of that size warms the
  * pools up; then come the rounds that count. They all run in one runtime, so what they
- * allocate is what the work allocates, not what starting does. */
+ * allocate is what the work allocates, not what starting does. The programs in peers/
+ * and floor.c take the same arguments and print the same line. */
 #include "messages.h"
 
 #include "allocs.h"
@@ -20,11 +22,12 @@ enum { PAUSE_MS = 3 }; /* between rounds: actors end, workers park */
 
 static struct {
   const msg_bench *bench;
-  uint64_t ms, rounds;
+  uint64_t ms, rounds, ops, silence_ms;
   bool apart;
-} args = {.ms = 100, .rounds = 5};
+} args = {.ms = 100, .rounds = 5, .silence_ms = 1500};
 
-static const msg_bench *const tables[] = {msg_talks, msg_crowds, msg_bufs};
+static const msg_bench *const tables[] = {msg_talks, msg_crowds, msg_bufs, msg_growth,
+                                          msg_edges};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* ---- clock ---- */
@@ -46,11 +49,16 @@ uint64_t msg_now_ns(void)
   return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t msg_cpu_ns(void)
+{
+  return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void msg_start_clock(void)
 {
   foal_counters_read(&start.counters);
   start.allocs = allocs_count();
-  start.cpu_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  start.cpu_ns = msg_cpu_ns();
   start.began_ns = msg_now_ns();
 }
 
@@ -59,6 +67,26 @@ void msg_fail(const char *what)
   fflush(stdout);
   fprintf(stderr, "messages: %s: %s\n", args.bench ? args.bench->name : "?", what);
   _exit(1);
+}
+
+static char notes[128];
+
+void msg_note(const char *key, uint64_t value)
+{
+  size_t used = strlen(notes);
+  snprintf(notes + used, sizeof notes - used, " %s=%llu", key, (unsigned long long)value);
+}
+
+static int compare(const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+uint64_t msg_median(uint64_t *values, size_t count)
+{
+  qsort(values, count, sizeof *values, compare);
+  return values[count / 2];
 }
 
 /* Resident bytes now, or the most there ever were. */
@@ -123,13 +151,18 @@ FOAL_TURN static void set_ops(judge *self, uint64_t ops)
 {
   const msg_bench *b = args.bench;
   if (b->ops_max > 0 && ops > b->ops_max) ops = b->ops_max;
+  if (ops < b->actors) ops = b->actors;
   self->ops = b->round_ops ? b->round_ops(ops) : ops;
 }
 
 static void judge_on_next(judge *self)
 {
-  if (self->ops == 0) set_ops(self, args.bench->ops_first);
-  msg_round round = {judge_self(self), self->ops, args.apart};
+  if (self->ops == 0) set_ops(self, args.ops ? args.ops : args.bench->ops_first);
+  msg_round round = {.judge = judge_self(self),
+                     .ops = self->ops,
+                     .actors = args.bench->actors,
+                     .silence_ms = args.silence_ms,
+                     .apart = args.apart};
   self->resident = resident_bytes("VmRSS:");
   if (!args.bench->begin(&round)) msg_fail("no memory for its actors");
 }
@@ -150,13 +183,13 @@ static double value_of(const judge *self, uint64_t elapsed_ns, uint64_t result)
 static void report(const judge *self, uint64_t elapsed_ns, uint64_t result)
 {
   foal_counters now;
-  uint64_t cpu_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start.cpu_ns;
+  uint64_t cpu_ns = msg_cpu_ns() - start.cpu_ns;
   uint64_t allocs = allocs_count() - start.allocs;
   foal_counters_read(&now);
   printf(
       "bench=%s unit=%s workers=%u apart=%d ops=%llu elapsed_ns=%llu value=%.3f "
       "cpu_ns=%.3f "
-      "allocations=%llu remote=%lld moved=%lld mutes=%lld parks=%lld peak_bytes=%llu\n",
+      "allocations=%llu remote=%lld moved=%lld mutes=%lld parks=%lld peak_bytes=%llu%s\n",
       args.bench->name, args.bench->unit, (unsigned)foal_workers(), args.apart,
       (unsigned long long)self->ops, (unsigned long long)elapsed_ns,
       value_of(self, elapsed_ns, result), (double)cpu_ns / (double)self->ops,
@@ -165,8 +198,9 @@ static void report(const judge *self, uint64_t elapsed_ns, uint64_t result)
       (long long)(now.actors_moved - start.counters.actors_moved),
       (long long)(now.mutes - start.counters.mutes),
       (long long)(now.parks - start.counters.parks),
-      (unsigned long long)resident_bytes("VmHWM:"));
+      (unsigned long long)resident_bytes("VmHWM:"), notes);
   fflush(stdout);
+  notes[0] = '\0';
 }
 
 /* Whether the number of operations is found: an eighth of the wanted time is enough to
@@ -174,6 +208,7 @@ static void report(const judge *self, uint64_t elapsed_ns, uint64_t result)
 FOAL_TURN static bool sized(judge *self, uint64_t elapsed_ns)
 {
   uint64_t wanted_ns = args.ms * 1000000, ops = self->ops;
+  if (args.ops || args.bench->fixed) return true;
   if (elapsed_ns < wanted_ns / 8) {
     set_ops(self, ops * 4);
   } else {
@@ -188,11 +223,10 @@ static void judge_on_finished(judge *self, uint64_t at_ns, uint64_t result)
   const msg_bench *b = args.bench;
   uint64_t elapsed_ns = at_ns - start.began_ns;
   if (b->expected && result != b->expected(self->ops)) msg_fail("a wrong result");
-  bool once = b->value == MSG_BYTES_PER_OP;
-  if (self->round > 1 || once) report(self, elapsed_ns, result);
+  if (self->round > 1 || b->once) report(self, elapsed_ns, result);
   if (b->after) b->after();
   if (self->round > 0 || sized(self, elapsed_ns)) self->round++;
-  if (once || self->round > args.rounds + 1) {
+  if (b->once || self->round > args.rounds + 1) {
     foal_actor_end(FOAL_ENDED);
     return;
   }
@@ -211,19 +245,25 @@ static const msg_bench *bench_named(const char *name)
   return NULL;
 }
 
-/* One line per benchmark: its name, and whether it can run with its sides apart. */
+static const char *places_of(const msg_bench *b)
+{
+  return b->places ? b->places : "1,2";
+}
+
+/* One line per benchmark. */
 static int list(void)
 {
   for (int t = 0; t < TABLES; t++) {
     for (const msg_bench *b = tables[t]; b->name; b++)
-      printf("%s%s\n", b->name, b->can_be_apart ? " apart" : "");
+      printf("bench=%s places=%s fixed=%d\n", b->name, places_of(b), b->fixed || b->once);
   }
   return 0;
 }
 
 static int usage(void)
 {
-  fputs("usage: messages [--workers N] [--ms N] [--rounds N] [--apart] NAME | --list\n",
+  fputs("usage: messages [--workers N] [--ms N] [--rounds N] [--ops N] [--silence-ms N] "
+        "[--apart] NAME | --list\n",
         stderr);
   return 2;
 }
@@ -232,7 +272,7 @@ static bool read_number(const char *text, uint64_t *out)
 {
   char *end = NULL;
   *out = text ? strtoull(text, &end, 10) : 0;
-  return *out > 0 && *end == '\0' && *out < 1000000;
+  return *out > 0 && *end == '\0' && *out <= 1000000000;
 }
 
 int main(int argc, char **argv)
@@ -244,17 +284,20 @@ int main(int argc, char **argv)
       args.apart = true;
       continue;
     }
-    uint64_t *number = strcmp(argv[i], "--workers") == 0  ? &workers
-                       : strcmp(argv[i], "--ms") == 0     ? &args.ms
-                       : strcmp(argv[i], "--rounds") == 0 ? &args.rounds
-                                                          : NULL;
+    uint64_t *number = strcmp(argv[i], "--workers") == 0      ? &workers
+                       : strcmp(argv[i], "--ms") == 0         ? &args.ms
+                       : strcmp(argv[i], "--rounds") == 0     ? &args.rounds
+                       : strcmp(argv[i], "--ops") == 0        ? &args.ops
+                       : strcmp(argv[i], "--silence-ms") == 0 ? &args.silence_ms
+                                                              : NULL;
     if (number == NULL && args.bench == NULL &&
         (args.bench = bench_named(argv[i])) != NULL)
       continue;
     if (number == NULL || !read_number(argv[++i], number)) return usage();
   }
   if (args.bench == NULL || workers > FOAL_WORKERS_MAX) return usage();
-  if (args.apart && (!args.bench->can_be_apart || workers < 2)) return usage();
+  if (args.apart && (!strstr(places_of(args.bench), "apart") || workers < 2))
+    return usage();
   foal_options options = {.workers = (uint32_t)workers};
   judge_tag tag;
   if (foal_start(&options) != FOAL_OK || !judge_spawn_pinned(&tag, 0))

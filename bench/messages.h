@@ -24,12 +24,14 @@ bool gate_open(gate_tag *out, judge_tag judge, uint64_t arrivals) FOAL_TURN FOAL
 typedef enum msg_value {
   MSG_NS_PER_OP,    /* elapsed time over operations */
   MSG_NS_RESULT,    /* the result is nanoseconds already */
-  MSG_BYTES_PER_OP, /* growth of resident memory over operations; one round */
+  MSG_BYTES_PER_OP, /* growth of resident memory over operations */
 } msg_value;
 
 typedef struct msg_round {
   judge_tag judge;
   uint64_t ops;
+  uint64_t actors; /* of the benchmark's entry */
+  uint64_t silence_ms;
   bool apart; /* the two sides on different workers, pinned */
 } msg_round;
 
@@ -42,19 +44,30 @@ typedef struct msg_bench {
   uint64_t (*expected)(uint64_t ops);  /* the result; NULL: unchecked */
   uint64_t ops_first;
   uint64_t ops_max; /* 0: none */
+  uint64_t actors;  /* a round has as many operations at least; 0: as it likes */
   msg_value value;
-  bool can_be_apart;
+  const char *places; /* among 1,2,apart; NULL: 1,2 */
+  bool fixed;         /* always ops_first operations, unless --ops says another number */
+  bool once; /* fixed, and the first round counts: a fresh process is the point */
 } msg_bench;
 
 /* Tables end with an entry without a name. */
 extern const msg_bench msg_talks[];
 extern const msg_bench msg_crowds[];
 extern const msg_bench msg_bufs[];
+extern const msg_bench msg_growth[];
+extern const msg_bench msg_edges[];
 
 uint64_t msg_now_ns(void);
 
 /* The moment from which the round is timed and its allocations are counted. */
 void msg_start_clock(void);
+
+/* Adds key=value to the line of this round. */
+void msg_note(const char *key, uint64_t value);
+
+uint64_t msg_cpu_ns(void);
+uint64_t msg_median(uint64_t *values, size_t count);
 
 /* Ends the program with a line that says what went wrong. */
 void msg_fail(const char *what) __attribute__((noreturn));

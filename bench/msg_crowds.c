@@ -378,8 +378,8 @@ const msg_bench msg_crowds[] = {
      .begin = skynet_begin,
      .round_ops = power_of_ten,
      .expected = sum_below,
-     .ops_first = 1000,
-     .ops_max = 1000000},
+     .ops_first = 1000000,
+     .fixed = true},
     {.name = "coarse",
      .unit = "message",
      .begin = coarse_begin,
@@ -391,6 +391,6 @@ const msg_bench msg_crowds[] = {
      .begin = memory_begin,
      .value = MSG_BYTES_PER_OP,
      .ops_first = 400000,
-     .ops_max = 400000},
+     .once = true},
     {0},
 };

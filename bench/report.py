@@ -3,6 +3,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import sys
 import time
@@ -130,13 +131,20 @@ def head(versions, options):
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
-def write_into(path, markdown):
-    """Replaces what stands between the two markers of a page."""
+def write_into(path, markdown, plots):
+    """Replaces what stands between the two markers of a page; the plots go beside it."""
     with open(path, encoding="utf-8") as f:
         page = f.read()
     if BEGIN not in page or END not in page:
         raise ValueError(f"{path} has no place for results")
+    folder = os.path.join(os.path.dirname(path), "plots")
+    shown = ""
+    for plot in plots:
+        os.makedirs(folder, exist_ok=True)
+        name = os.path.basename(plot)
+        shutil.copyfile(plot, os.path.join(folder, name))
+        shown += f"![{os.path.splitext(name)[0]}](plots/{name})\n\n"
     before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
     with open(path, "w", encoding="utf-8") as f:
-        f.write(f"{before}{BEGIN}\n\n{markdown}\n{END}{after}")
+        f.write(f"{before}{BEGIN}\n\n{shown}{markdown}\n{END}{after}")

@@ -1,7 +1,9 @@
 """Servers under measurement: how each is started, on which core, and what it uses.
 
-All serve TLS 1.3 on 127.0.0.1 with the same certificate: GET / answers 200 with the 13 bytes
-`Hello, World!`, GET /big and GET /50m files of zeros. Logs are off, keep-alive is endless.
+All serve TLS 1.3 on 127.0.0.1 with the same certificate. Mode http: GET / answers 200 with the
+13 bytes `Hello, World!`, GET /big and GET /50m files of zeros; logs are off, keep-alive is
+endless. Mode echo sends back every byte; plain does so without TLS; busy and brisk likewise,
+beside four actors of the same process that never rest, with long and with short messages.
 """
 import os
 import re
@@ -15,6 +17,7 @@ import time
 
 BIG_BYTES = 256 << 20
 STALL_BYTES = 50_000_000
+FILES = 40_000
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -32,10 +35,10 @@ class Site:
                 f.truncate(size)
 
     def certificate(self, kind):
-        """Paths of certificate and key. kind: ec or rsa4096."""
+        """Paths of certificate and key. kind: ec, rsa2048 or rsa4096."""
         cert, key = (os.path.join(self.folder, f"{kind}.{end}") for end in ("crt", "key"))
         algorithm = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else \
-            ["rsa:4096"]
+            [f"rsa:{kind[3:]}"]
         if not os.path.exists(cert):
             subprocess.run(["openssl", "req", "-x509", "-newkey", *algorithm, "-nodes", "-days",
                             "3650", "-keyout", key, "-out", cert, "-subj", "/CN=localhost",
@@ -50,7 +53,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-# ---- how each is started: (setup, command); {} is filled in by Server ----
+# ---- how each is started; {} is filled in by Server ----
 
 NGINX = """
 daemon off; {user} worker_processes {workers}; pid {run}/pid; error_log stderr crit;
@@ -89,42 +92,77 @@ hosts:
         file.index: ["index.txt"]
 """
 
-FOAL = "{build}/examples/https --port 0 --cert {cert} --key {key} --root {www} " \
-    "--workers {workers} --idle-timeout-ms 3600000 --header-timeout-ms 3600000"
-YARDSTICK = "{build}/bench/bench_yardstick --cert {cert} --key {key} --workers {workers}"
+FOAL = "{program} --port 0 --cert {cert} --key {key} --root {www} --workers {workers} " \
+    "--idle-timeout-ms 3600000 --header-timeout-ms 3600000"
+ECHO = "{build}/bench/bench_echo --workers {workers}"
+YARDSTICK = "{program} --workers {workers}"
+NODE = "{program} {here}/peer_node.js {port} {cert} {key} {www} {workers} {mode}"
+GO = "env GOMAXPROCS={workers} {program} {port} {cert} {key} {www} {mode}"
+USOCKETS = "{program} {port} {cert} {key} {mode}"
+TLS = " --cert {cert} --key {key}"
 
-# name: (program that must exist, configuration, command)
+
+class Kind:
+    """A kind of server: its program, and how it is started in each mode it has."""
+
+    def __init__(self, program, configuration=None, names_port=False, **commands):
+        self.program = program
+        self.configuration = configuration
+        self.names_port = names_port  # it takes any free one and tells which
+        self.commands = commands
+
+
 KINDS = {
-    "foal": ("{build}/examples/https", None, FOAL),
-    "yardstick": ("{build}/bench/bench_yardstick", None, YARDSTICK),
-    "nginx": ("nginx", NGINX, "{program} -p {run} -e stderr -c {run}/conf"),
-    "h2o": ("h2o", H2O, "{program} -m worker -c {run}/conf"),
-    "node": ("node", None, "{program} {here}/peer_node.js {port} {cert} {key} {www} {workers}"),
+    "foal": Kind("{build}/examples/https", names_port=True, http=FOAL, echo=ECHO + TLS,
+                 plain=ECHO, busy=ECHO + " --busy 4",
+                 brisk=ECHO + " --busy 4 --busy-us 1"),
+    "foal, from memory": Kind("{build}/bench/bench_source", names_port=True,
+                              http="{program} --workers {workers}" + TLS),
+    "foal, 1 ticket": Kind("{build}/examples/https", names_port=True, http=FOAL + " --tickets 1"),
+    "yardstick": Kind("{build}/bench/bench_yardstick", names_port=True, http=YARDSTICK + TLS,
+                      echo=YARDSTICK + TLS + " --mode echo", plain=YARDSTICK + " --mode echo"),
+    "usockets": Kind("{build}/bench/bench_usockets", http=USOCKETS, echo=USOCKETS,
+                     plain=USOCKETS),
+    "nginx": Kind("nginx", NGINX, http="{program} -p {run} -e stderr -c {run}/conf"),
+    "h2o": Kind("h2o", H2O, http="{program} -m worker -c {run}/conf"),
+    "go": Kind("{build}/bench/bench_go", http=GO, echo=GO, plain=GO),
+    "node": Kind("node", http=NODE, echo=NODE, plain=NODE),
 }
+OURS = ("foal", "foal, 1 ticket", "foal, from memory", "yardstick")
+PEERS = tuple(name for name in KINDS if name not in OURS)
 
 
 def program_of(name, build):
     """Path of the program, or None."""
-    path = KINDS[name][0].format(build=build)
+    path = KINDS[name].program.format(build=build)
     found = shutil.which(path, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     return os.path.abspath(found) if found else None
 
 
 def raise_file_limit():
+    """As many open files as one may have; gives back how many."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return min(hard, 1_000_000) if hard != resource.RLIM_INFINITY else 1_000_000
+    if hard == resource.RLIM_INFINITY:
+        hard = FILES
+    for wanted in (max(hard, FILES), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return wanted
+        except (ValueError, OSError):
+            continue
+    return hard
 
 
 class Server:
     """A running server; use it in a with statement."""
 
-    def __init__(self, name, site, build, workers=1, pinned=True, kind="ec"):
+    def __init__(self, name, site, build, workers=1, pinned=True, kind="ec", mode="http"):
         self.name = name
         self.site = site
         self.build = build
         self.workers = workers
         self.cores = {0} if pinned and (os.cpu_count() or 1) > 1 else None
+        self.mode = mode
         self.certificate = site.certificate(kind)
         self.process = None
         self.port = None
@@ -145,26 +183,27 @@ class Server:
         self.stop()
 
     def start(self):
-        _, configuration, command = KINDS[self.name]
+        kind = KINDS[self.name]
         program = program_of(self.name, self.build)
         if program is None:
             raise RuntimeError(f"{self.name} is not installed")
         self.run = tempfile.mkdtemp(prefix="foal-bench-")
         files = raise_file_limit()
-        self.port = None if self.name in ("foal", "yardstick") else free_port()
+        self.port = None if kind.names_port else free_port()
+        cert, key = ("-", "-") if self.mode == "plain" else self.certificate
         words = dict(
             program=program, build=self.build, here=HERE, run=self.run, www=self.site.www,
-            port=self.port, workers=self.workers, cert=self.certificate[0],
-            key=self.certificate[1], files=files, connections=files // 2,
+            port=self.port, workers=self.workers, cert=cert, key=key, files=files,
+            connections=files - 64, mode="echo" if self.mode == "plain" else self.mode,
             reuse="reuseport" if self.workers > 1 else "", user="")
         if os.geteuid() == 0:
             words["user"] = {"nginx": "user root;", "h2o": "user: root"}.get(self.name, "")
-        if configuration:
+        if kind.configuration:
             with open(os.path.join(self.run, "conf"), "w", encoding="utf-8") as f:
-                f.write(configuration.format(**words))
+                f.write(kind.configuration.format(**words))
         self.log = open(os.path.join(self.run, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [part.format(**words) for part in command.split()], stdin=subprocess.DEVNULL,
+            [part.format(**words) for part in kind.commands[self.mode].split()], stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, preexec_fn=self.before_start)
         self.wait_ready()
 
@@ -179,7 +218,7 @@ class Server:
         while self.process.poll() is None and time.monotonic() < end:
             self.log.seek(0)
             text = self.log.read()
-            match = re.search(r"https://[^/\s]*:(\d+)/", text)
+            match = re.search(r"listening on \S*:(\d+)", text)
             if self.port is None and match:
                 self.port = int(match.group(1))
             if self.port is not None:
@@ -250,16 +289,3 @@ class Server:
                     total += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(),
                                            re.M).group(1))
         return total
-
-    def written(self):
-        """(write calls, bytes written) of all processes; (0, 0) where the kernel does not say."""
-        calls = size = 0
-        for pid in self.pids():
-            try:
-                with open(f"/proc/{pid}/io", encoding="utf-8") as f:
-                    words = f.read().split()
-            except OSError:
-                return 0, 0
-            calls += int(words[words.index("syscw:") + 1])
-            size += int(words[words.index("wchar:") + 1])
-        return calls, size

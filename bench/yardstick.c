@@ -1,13 +1,15 @@
-/* yardstick.c - the least code that answers HTTPS: what everything is compared with.
+/* yardstick.c - the least code that answers: what everything is compared with.
  *
- *    yardstick --cert FILE --key FILE [--port N] [--workers N]
+ *    yardstick --cert FILE --key FILE [--port N] [--workers N] [--mode http|echo]
+ *    yardstick --mode echo             without a certificate: plain TCP
  *
  * libuv, OpenSSL and a BIO of its own that reads from the shared receive buffer and
  * writes into a shared output buffer; no actors, no parser, no limits, no timeouts, no
- * errors worth the name. GET / answers 13 bytes, GET /big and GET /50m that many bytes
- * from memory, all other paths like /. Workers are processes that share the port. What
- * Foal costs above this is the price of everything this leaves out. Never a server for
- * anything but measuring. */
+ * errors worth the name. http: GET / answers 13 bytes, GET /big and GET /50m that many
+ * bytes from memory, all other paths like /. echo: what a read gave is written back,
+ * record for record; plain, out of the receive buffer. Workers are processes that share
+ * the port. What Foal costs above this is the price of everything this leaves out. Never
+ * a server for anything but measuring. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -53,12 +55,14 @@ static const struct {
   uint64_t bytes;
 } bodies[] = {{"GET /big ", UINT64_C(256) << 20}, {"GET /50m ", 50000000}};
 
-static SSL_CTX *tls;
+static SSL_CTX *tls; /* NULL: plain */
+static bool echoes;
 static BIO_METHOD *bio_method;
 static uv_loop_t loop;
 static uv_tcp_t listener;
 static unsigned char in_bytes[IN_BYTES], plain[IN_BYTES], out[OUT_BYTES];
 static size_t out_len;
+static const unsigned char *to_send = out; /* where those out_len bytes are */
 static const unsigned char zeros[RECORD_BYTES];
 
 static void die(const char *what)
@@ -184,6 +188,13 @@ static bool take(client *c, const unsigned char *bytes, size_t len)
   return true;
 }
 
+/* Bare callbacks: the receive buffer is what is sent. */
+static void echo_plain(client *c)
+{
+  to_send = c->in;
+  out_len = c->in_len;
+}
+
 /* Everything the session has for us. false: close */
 static bool pump(client *c)
 {
@@ -194,7 +205,11 @@ static bool pump(client *c)
       ERR_clear_error();
       return err == SSL_ERROR_WANT_READ;
     }
-    if (!take(c, plain, (size_t)n)) return false;
+    if (echoes) {
+      put(c, plain, (size_t)n);
+    } else if (!take(c, plain, (size_t)n)) {
+      return false;
+    }
   }
 }
 
@@ -244,7 +259,7 @@ static bool queue_rest(client *c, size_t sent)
   size_t len = out_len - sent;
   uv_write_t *write = malloc(sizeof *write + len);
   if (write == NULL) return false;
-  memcpy(write + 1, out + sent, len);
+  memcpy(write + 1, to_send + sent, len);
   uv_buf_t buf = uv_buf_init((char *)(write + 1), (unsigned)len);
   c->writing = true;
   uv_read_stop((uv_stream_t *)&c->tcp);
@@ -255,15 +270,17 @@ static bool flush(client *c)
 {
   bool ok = true;
   while (ok && out_len > 0 && !c->writing) {
-    uv_buf_t buf = uv_buf_init((char *)out, (unsigned)out_len);
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)to_send, (unsigned)out_len);
     int n = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
     if (n < 0 && n != UV_EAGAIN) ok = false;
     size_t sent = n > 0 ? (size_t)n : 0;
     if (ok && sent < out_len) ok = queue_rest(c, sent);
     out_len = 0;
+    to_send = out;
     if (ok && !c->writing) fill(c);
   }
   out_len = 0;
+  to_send = out;
   return ok;
 }
 
@@ -277,12 +294,18 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
   }
   c->in = (unsigned char *)buf->base;
   c->in_len = (size_t)len;
-  bool ok = pump(c);
+  bool ok = true;
+  if (tls == NULL) {
+    echo_plain(c);
+  } else {
+    ok = pump(c);
+  }
   if (!flush(c) || !ok) close_client(c);
 }
 
 static bool open_session(client *c)
 {
+  if (tls == NULL) return true;
   BIO *bio = BIO_new(bio_method);
   c->ssl = SSL_new(tls);
   if (bio == NULL || c->ssl == NULL) return false;
@@ -359,9 +382,12 @@ int main(int argc, char **argv)
     if (strcmp(argv[i], "--key") == 0) key = argv[i + 1];
     if (strcmp(argv[i], "--port") == 0) port = (in_port_t)atoi(argv[i + 1]);
     if (strcmp(argv[i], "--workers") == 0) workers = atoi(argv[i + 1]);
+    if (strcmp(argv[i], "--mode") == 0) echoes = strcmp(argv[i + 1], "echo") == 0;
   }
-  if (cert == NULL || key == NULL || argc % 2 == 0) {
-    fputs("usage: yardstick --cert FILE --key FILE [--port N] [--workers N]\n", stderr);
+  if ((cert == NULL) != (key == NULL) || (cert == NULL && !echoes) || argc % 2 == 0) {
+    fputs("usage: yardstick --cert FILE --key FILE [--port N] [--workers N]\n"
+          "                 [--mode http|echo]; echo without a certificate is plain\n",
+          stderr);
     return 2;
   }
   struct rlimit files;
@@ -369,9 +395,9 @@ int main(int argc, char **argv)
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   signal(SIGPIPE, SIG_IGN);
-  set_up_tls(cert, key);
+  if (cert != NULL) set_up_tls(cert, key);
   int fd = bind_port(&port);
-  printf("listening on https://localhost:%u/\n", (unsigned)port);
+  printf("listening on localhost:%u\n", (unsigned)port);
   fflush(stdout);
   for (int i = 1; i < workers; i++) {
     if (fork() != 0) continue;

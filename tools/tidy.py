@@ -44,6 +44,7 @@ FILE_LINES_MAX = 500
 PUBLIC_HEADER_LINES_WARN = 150
 FUNCTION_LINES_MAX = 70
 LINE_COLUMNS_MAX = 90
+OTHER_COLUMNS_MAX = 100
 HEAD_COMMENT_LINES_MAX = 30
 FILE_BYTES_MAX = 256 * 1024
 
@@ -55,6 +56,9 @@ FORBIDDEN_TEXT = (
      r"|security\.deb" r"ian\.org|proxy\.gol" r"ang\.org)", "a package registry"),
     (r"^-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)-----", "a key or certificate: generate it"),
 )
+
+# Programs beside C, and how their head comments begin.
+OTHER_CODE = {".cpp": "/*", ".go": "//", ".erl": "%%"}
 
 # Bytes for fuzzers are bytes; programs that must not compile are named by their files.
 CORPUS = "tests/fuzz/corpus/"
@@ -92,6 +96,7 @@ class File:
             self.text = ""
         self.lines = self.text.splitlines()
         self.is_c = path.endswith((".c", ".h"))
+        self.comment = "/*" if self.is_c else OTHER_CODE.get(os.path.splitext(path)[1])
         self.is_library = self.folder in LIBRARY
         self.is_private = "/impl/" in path
         self.is_public_header = path in ("foal.h", SIMULATOR_HEADER) or (
@@ -114,6 +119,10 @@ class Tree:
 
     def c_files(self):
         return [f for f in self.files if f.is_c and f.is_text]
+
+    def code_files(self):
+        """C and other languages that are compiled."""
+        return [f for f in self.files if f.comment and f.is_text]
 
     def text_files(self):
         return [f for f in self.files if f.is_text]
@@ -192,19 +201,20 @@ def check_executable(tree):
             tree.report(f, 1, "is executable without a #! line; chmod -x")
 
 
-# ---- C files ----
+# ---- C files, and some other code ----
 
 @rule("columns")
 def check_columns(tree):
-    for f in tree.c_files():
+    for f in tree.code_files():
+        most = LINE_COLUMNS_MAX if f.comment == "/*" else OTHER_COLUMNS_MAX
         for number, line in enumerate(f.lines, 1):
-            if len(line) > LINE_COLUMNS_MAX:
-                tree.report(f, number, f"{len(line)} columns; at most {LINE_COLUMNS_MAX}")
+            if len(line) > most:
+                tree.report(f, number, f"{len(line)} columns; at most {most}")
 
 
 @rule("file-length")
 def check_file_length(tree):
-    for f in tree.c_files():
+    for f in tree.code_files():
         if len(f.lines) > FILE_LINES_MAX:
             tree.report(f, FILE_LINES_MAX, f"{len(f.lines)} lines; split it, at most "
                         f"{FILE_LINES_MAX}")
@@ -230,14 +240,15 @@ def check_function_length(tree):
 
 @rule("head-comment")
 def check_head_comment(tree):
-    for f in tree.c_files():
+    for f in tree.code_files():
         if f.path.startswith(PROOF_CASES):
             continue
-        if not f.text.startswith(f"/* {f.name} - "):
-            tree.report(f, 1, f"begin with `/* {f.name} - what it is, the invariant, who may "
-                        "touch it */`")
+        if not f.text.startswith(f"{f.comment} {f.name} - "):
+            tree.report(f, 1, f"begin with `{f.comment} {f.name} - what it is, the invariant, who "
+                        "may touch it`")
             continue
-        lines = f.text[:f.text.index("*/")].count("\n") + 1 if "*/" in f.text else 0
+        lines = f.text[:f.text.index("*/")].count("\n") + 1 if "*/" in f.text and \
+            f.comment == "/*" else 0
         if lines > HEAD_COMMENT_LINES_MAX:
             tree.report(f, 1, f"a head comment of {lines} lines; move the essay to docs/")
 
