@@ -134,7 +134,7 @@ static void accepted_drop(foal_msg *m)
   foal__transport_drop(a->fd);
 }
 static const foal_behaviour accepted_behaviour = {accepted_run, accepted_drop,
-                                                  "foal__listening", "accepted"};
+                                                  "foal__listening", "accepted", false};
 
 static void took(foal__listening *self, int fd, const foal__addr *peer)
 {
@@ -273,7 +273,7 @@ static void listen_drop(foal_msg *m)
   foal__config_drop(&a->config);
 }
 static const foal_behaviour listen_behaviour = {listen_run, listen_drop,
-                                                "foal__listening", "listen"};
+                                                "foal__listening", "listen", false};
 
 FOAL_HANDLE0(foal__listening, stop)
 static void foal__listening_on_stop(foal__listening *self)
@@ -331,7 +331,7 @@ static void reload_drop(foal_msg *m)
   foal_ssl_ctx_drop(foal__args(m));
 }
 static const foal_behaviour reload_behaviour = {reload_run, reload_drop,
-                                                "foal__listening", "reload"};
+                                                "foal__listening", "reload", false};
 
 /* What is wrong with serving by it from now on. */
 static foal_err send_reload(foal_listener listener, foal_ssl_ctx *ctx)

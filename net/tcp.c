@@ -189,7 +189,7 @@ static void accept_drop(foal_msg *m)
   foal__config_drop(&a->config);
 }
 static const foal_behaviour accept_behaviour = {accept_run, accept_drop, "foal__tcp",
-                                                "accept"};
+                                                "accept", false};
 
 bool foal__tcp_accept(uint32_t worker, int fd, foal__config **config,
                       const foal__addr *peer)
@@ -232,7 +232,8 @@ static void dial_drop(foal_msg *m)
   dial_args *a = foal__args(m);
   foal__config_drop(&a->config);
 }
-static const foal_behaviour dial_behaviour = {dial_run, dial_drop, "foal__tcp", "dial"};
+static const foal_behaviour dial_behaviour = {dial_run, dial_drop, "foal__tcp", "dial",
+                                              false};
 
 bool foal__tcp_dial(foal__proto_tag user, foal__config **config, foal__tcp_tag *out)
 {
@@ -444,24 +445,6 @@ void foal__tcp_closed(foal__tcp *self, foal__sock *sock)
   foal_assert(self->sock == sock);
   self->sock = NULL;
   foal__tcp_gone(self->me);
-}
-
-FOAL_HANDLE0(foal__tcp, agreed)
-static void foal__tcp_on_agreed(foal__tcp *self)
-{
-  foal__tcp_check(self);
-  if (!self->handshaking) return;
-  self->handshaking = false;
-  self->upgraded = self->config->ctx == NULL;
-  if (self->begun) {
-    foal__listening_tag listener = {self->config->listener};
-    self->begun = false;
-    foal__listening_agreed(listener);
-  }
-  if (self->phase != FOAL__TCP_OPEN) return;
-  self->phase_due_ms = 0;
-  foal__tcp_touch(self);
-  foal__tcp_rearm(self);
 }
 
 FOAL_HANDLE0(foal__tcp, drain)

@@ -34,7 +34,7 @@ static bool spawn(foal_tag *out, const foal_type *type, size_t head_bytes,
   x->id = ++w->next_actor_id;
   x->why = FOAL_OK;
   x->drain = 0;
-  x->cost = 0;
+  x->dear = 0;
   x->pulls = 0;
   /* Not the same for all: two actors must not change places for ever. */
   w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -75,6 +75,16 @@ void *foal__fresh_state(foal_tag who)
   return x->state;
 }
 
+void *foal__resting_state(foal_tag who)
+{
+  foal_actor *x = who.slot_;
+  foal_assert(foal__self != NULL && x != NULL);
+  /* Acquire: as in foal__send, before private fields are touched. */
+  if (foal__load(&x->owner, acquire) != foal__self->id) return NULL;
+  if (x->scheduled || foal__load(&x->inbox, relaxed) != FOAL__IDLE) return NULL;
+  return x->generation == who.generation_ ? x->state : NULL;
+}
+
 /* ---- sending ---- */
 
 /* Out of line, so that the usual way saves no register. */
@@ -89,29 +99,29 @@ __attribute__((noinline)) static void *message_seldom(foal__worker *w,
     return NULL;
   }
   m->behaviour_ = behaviour;
-  m->flags_ = 0;
+  m->copies_ = behaviour->copies;
   return m + 1;
 }
 
-void *foal__message(const foal_behaviour *behaviour)
+FOAL__INLINED void *foal__message(const foal_behaviour *behaviour)
 {
   foal__worker *w = foal__self;
   if (__builtin_expect(w == NULL || w->pool.messages == NULL, 0))
     return message_seldom(w, behaviour);
   foal_msg *m = foal__msg_take(w);
   m->behaviour_ = behaviour;
-  m->flags_ = 0;
+  foal__mark_set(m, w->marks[behaviour->copies]);
   return m + 1;
 }
 
-void foal__message_done(foal_msg *m)
+FOAL__INLINED void foal__message_done(foal_msg *m)
 {
   foal_debug_assert(m->class_ == FOAL__MSG_CLASS);
   foal__msg_give(foal__self, m);
 }
 
 /* To nobody, or from a thread that is no worker. */
-static void post_seldom(foal_tag to, foal_msg *m, bool control)
+__attribute__((noinline)) static void post_seldom(foal_tag to, foal_msg *m)
 {
   foal__worker *w = foal__self;
   bool guest = w == NULL && foal__guest_enter();
@@ -119,7 +129,7 @@ static void post_seldom(foal_tag to, foal_msg *m, bool control)
     /* Messages of workers may pile up on this one, for which nobody has been notified
      * yet: until then it is not over, even if the thread has no hold of its own. */
     foal_hold();
-    foal__send(w, to.slot_, m, control);
+    foal__send_control(w, to.slot_, m);
     foal_release();
   } else {
     if (w != NULL) foal__bump(w, FOAL__C_messages_dropped, 1);
@@ -128,25 +138,31 @@ static void post_seldom(foal_tag to, foal_msg *m, bool control)
   if (guest) foal__guest_leave();
 }
 
-static inline void post(foal_tag to, foal_msg *m, bool control)
+static inline void post(foal_tag to, foal_msg *m)
 {
   foal__worker *w = foal__self;
   m->generation_ = to.generation_;
   if (__builtin_expect(w != NULL && to.slot_ != NULL, 1)) {
-    foal__send(w, to.slot_, m, control);
+    foal__send(w, to.slot_, m);
   } else {
-    post_seldom(to, m, control);
+    post_seldom(to, m);
   }
 }
 
-void foal__post_args(foal_tag to, void *args)
+FOAL__INLINED void foal__post_args(foal_tag to, void *args)
 {
-  post(to, (foal_msg *)args - 1, false);
+  post(to, (foal_msg *)args - 1);
 }
 
 void foal__post_control(foal_tag to, void *args)
 {
-  post(to, (foal_msg *)args - 1, true);
+  foal_msg *m = (foal_msg *)args - 1;
+  m->generation_ = to.generation_;
+  if (foal__self != NULL && to.slot_ != NULL) {
+    foal__send_control(foal__self, to.slot_, m);
+  } else {
+    post_seldom(to, m);
+  }
 }
 
 FOAL_TRUSTED void foal__post_buf(foal_tag to, const foal_behaviour *behaviour,
@@ -157,7 +173,7 @@ FOAL_TRUSTED void foal__post_buf(foal_tag to, const foal_behaviour *behaviour,
   *b = NULL;
   foal__buf_depart(sent);
   sent->msg.behaviour_ = behaviour;
-  post(to, &sent->msg, false);
+  post(to, &sent->msg);
 }
 
 /* ---- tags ---- */
@@ -223,7 +239,7 @@ FOAL_TRUSTED static void end_run(void *self, foal_msg *m)
   foal__message_done(m);
   foal_actor_end(why);
 }
-static const foal_behaviour end_behaviour = {end_run, NULL, "foal", "end"};
+static const foal_behaviour end_behaviour = {end_run, NULL, "foal", "end", false};
 
 void foal_actor_tell_end(foal_tag who, foal_err why)
 {
@@ -298,7 +314,8 @@ static void watch_drop(foal_msg *m)
   watch_args args = *(watch_args *)foal__args(m);
   tell_down(args.watcher, args.down, args.who, FOAL_GONE);
 }
-static const foal_behaviour watch_behaviour = {watch_run, watch_drop, "foal", "watch"};
+static const foal_behaviour watch_behaviour = {watch_run, watch_drop, "foal", "watch",
+                                               false};
 
 void foal__watch(foal_tag who, foal_tag watcher, const foal_behaviour *down)
 {

@@ -117,10 +117,10 @@
   static void T##_on_##be(T *self) FOAL_TURN;                                            \
   FOAL_TRUSTED static void T##__run_##be(void *self_, foal_msg *m_)                      \
   {                                                                                      \
-    foal__message_done(m_);                                                              \
+    (void)m_;                                                                            \
     T##_on_##be((T *)self_);                                                             \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be, true};
 
 /* FIELDS: members of the argument struct; PARAMS, NAMES, LOADS as their names say. */
 #define FOAL_ARGS_STRUCT_(T, be, FIELDS)                                                 \
@@ -145,10 +145,9 @@
   FOAL_TRUSTED static void T##__run_##be(void *self_, foal_msg *m_)                      \
   {                                                                                      \
     T##__args_##be a_ = *(T##__args_##be *)foal__args(m_);                               \
-    foal__message_done(m_);                                                              \
     T##_on_##be((T *)self_, a_.a1);                                                      \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be, true};
 
 #define FOAL_SEND2(T, be, t1, a1, t2, a2)                                                \
   FOAL_SENDABLE_(t1)                                                                     \
@@ -168,10 +167,9 @@
   FOAL_TRUSTED static void T##__run_##be(void *self_, foal_msg *m_)                      \
   {                                                                                      \
     T##__args_##be a_ = *(T##__args_##be *)foal__args(m_);                               \
-    foal__message_done(m_);                                                              \
     T##_on_##be((T *)self_, a_.a1, a_.a2);                                               \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be, true};
 
 #define FOAL_SEND3(T, be, t1, a1, t2, a2, t3, a3)                                        \
   FOAL_SENDABLE_(t1)                                                                     \
@@ -193,10 +191,9 @@
   FOAL_TRUSTED static void T##__run_##be(void *self_, foal_msg *m_)                      \
   {                                                                                      \
     T##__args_##be a_ = *(T##__args_##be *)foal__args(m_);                               \
-    foal__message_done(m_);                                                              \
     T##_on_##be((T *)self_, a_.a1, a_.a2, a_.a3);                                        \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, NULL, #T, #be, true};
 
 /** A behaviour with 0 .. 3 value arguments: T_be(tag, ...) sends, T_on_be(self, ...) is
  *  to be written by you.
@@ -229,7 +226,7 @@
     T##_on_##be((T *)self_, &b_);                                                        \
     foal__buf_must_be_gone(b_);                                                          \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, foal__buf_msg_drop, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, foal__buf_msg_drop, #T, #be, false};
 
 #define FOAL_SEND_ISO1(T, be, t1, a1)                                                    \
   FOAL_SENDABLE_(t1)                                                                     \
@@ -253,7 +250,7 @@
     T##_on_##be((T *)self_, &b_, a_);                                                    \
     foal__buf_must_be_gone(b_);                                                          \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, foal__buf_msg_drop, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, foal__buf_msg_drop, #T, #be, false};
 
 /** A behaviour that moves a buffer: T_be(tag, &b) sends, T_on_be(self, &b) must move
  *  it on or drop it. _ISO1 has one value argument beside it, of 24 bytes at most:
@@ -284,11 +281,10 @@
   FOAL_TRUSTED static void T##__run_##be(void *self_, foal_msg *m_)                      \
   {                                                                                      \
     foal_val *v_ = *(foal_val **)foal__args(m_);                                         \
-    foal__message_done(m_);                                                              \
     T##_on_##be((T *)self_, &v_);                                                        \
     foal__val_must_be_gone(v_);                                                          \
   }                                                                                      \
-  const foal_behaviour T##__be_##be = {T##__run_##be, foal__val_msg_drop, #T, #be};
+  const foal_behaviour T##__be_##be = {T##__run_##be, foal__val_msg_drop, #T, #be, true};
 
 /** A behaviour that moves one handle of a val: T_be(tag, &v) sends, T_on_be(self, &v)
  *  must move it on or drop it.

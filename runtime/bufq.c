@@ -13,7 +13,7 @@ static foal_buf *next_of(const foal_buf *b)
 FOAL_TRUSTED void foal_slot_put(foal_slot *s, foal_buf **b)
 {
   foal_assert(s != NULL && b != NULL && *b != NULL);
-  foal_slot_clear(s);
+  if (s->held_ != NULL) foal_slot_clear(s);
   s->held_ = *b;
   *b = NULL;
 }
@@ -42,7 +42,7 @@ void foal_slot_clear(foal_slot *s)
 void foal_bufq_bound(foal_bufq *q, size_t bytes_max)
 {
   foal_assert(q != NULL);
-  q->bytes_max_ = bytes_max;
+  q->bytes_max_ = bytes_max < UINT32_MAX ? (uint32_t)bytes_max : UINT32_MAX;
 }
 
 size_t foal_bufq_room(const foal_bufq *q)

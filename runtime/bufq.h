@@ -29,8 +29,8 @@ typedef struct foal_bufq {
   foal_buf *head_;
   foal_buf *tail_;
   size_t bytes_;
-  size_t bytes_max_;
-  size_t count_;
+  uint32_t bytes_max_;
+  uint32_t count_;
 } foal_bufq;
 
 /** Puts a buffer into the slot. A buffer that was there is dropped first.
@@ -84,7 +84,7 @@ static inline void foal_val_slot_clear(foal_val_slot *s);
 
 /** Sets the bound of the queue.
  *  q          borrowed
- *  bytes_max  bytes; 0: no bound. What is queued already stays
+ *  bytes_max  bytes; 0: no bound; from 4 GiB on: 4 GiB. What is queued already stays
  *  runs       where the queue belongs to */
 FOAL_API void foal_bufq_bound(foal_bufq *q, size_t bytes_max);
 

@@ -52,7 +52,7 @@ static void look_drop(foal_msg *m)
   (void)m;
   if (x != NULL) tell(x); /* NULL: the mail of an ended program */
 }
-static const foal_behaviour look = {NULL, look_drop, "foal", "drain"};
+static const foal_behaviour look = {NULL, look_drop, "foal", "drain", false};
 
 static void look_into(foal__worker *w, foal_actor *x)
 {

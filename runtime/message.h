@@ -31,6 +31,7 @@ typedef struct foal_behaviour {
   void (*drop)(foal_msg *m); /* NULL: the payload owns nothing */
   const char *actor;         /* name of the actor type */
   const char *name;
+  bool copies; /* `run` copies the arguments before all else: the node is free already */
 } foal_behaviour;
 
 struct foal_msg {
@@ -39,7 +40,7 @@ struct foal_msg {
   uint32_t generation_;
   uint16_t home_;
   uint8_t class_;
-  uint8_t flags_;
+  uint8_t copies_; /* of a node: as its behaviour */
 };
 
 /* What an actor type is: one per FOAL_ACTOR. */
@@ -51,7 +52,7 @@ typedef struct foal_type {
 
 /* Takes a message node; NULL when memory is exhausted (counted, logged once). */
 FOAL_API void *foal__message(const foal_behaviour *behaviour);
-/* Gives the node of a message back, after its arguments were copied out. */
+/* Gives the node of a message back; for a behaviour that does not copy. */
 FOAL_API void foal__message_done(foal_msg *m);
 /* Sends the message whose arguments are at args (from foal__message). */
 FOAL_API void foal__post_args(foal_tag to, void *args);

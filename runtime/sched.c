@@ -33,6 +33,7 @@ enum {
   FRESH_OLDEST = 16, /* of those, one in 16 is for the oldest new one: LIFO starves it */
   BACKLOG_LOW = 256,
   SPIN_LOOKS = 32,
+  GAP_MIN = 4,
   TURNS_UNPOLLED = 63,
   TURNS_ALONE = 7, /* without other workers only foreign threads send from elsewhere */
 };
@@ -94,6 +95,7 @@ static void poll_now(foal__worker *w, uint64_t timeout_ns)
   foal__poller_poll(w->poller, timeout_ns);
   w->last_poll = foal__clock_cycles();
   w->now_ns = foal__clock_ns();
+  w->now_cycles = w->looked = w->last_poll;
   foal__bump(w, FOAL__C_polls, 1);
   if (w->wheel.count > 0) {
     foal__wheel_turn(w, w->now_ns / 1000000);
@@ -101,7 +103,7 @@ static void poll_now(foal__worker *w, uint64_t timeout_ns)
     w->wheel.now_ms = w->now_ns / 1000000;
   }
   w->busy = w->wheel.count > 0 || foal__poller_busy(w->poller);
-  w->look_mask = w->busy || foal__rt.workers > 1 ? 0 : TURNS_ALONE;
+  w->look_mask = w->busy ? 0 : foal__rt.workers > 1 ? TURNS_UNPOLLED : TURNS_ALONE;
 }
 
 static void release_due(foal__worker *w)
@@ -177,6 +179,19 @@ static bool spin(foal__worker *w)
 
 /* ---- one worker ---- */
 
+/* Takes in what others pushed; false: nothing. */
+static inline bool collect(foal__worker *w)
+{
+  /* Relaxed: the exchange there is what orders; park() looks again before it sleeps. */
+  if (__builtin_expect(foal__load(&w->notified, relaxed) == NULL &&
+                           foal__load(&w->arrived, relaxed) == NULL,
+                       1)) {
+    return false;
+  }
+  foal__drain_inbound(w);
+  return true;
+}
+
 static foal_actor *next_actor(foal__worker *w)
 {
   if (foal__ring_count(&w->fresh) == 0) return foal__ring_oldest(&w->ready);
@@ -189,19 +204,17 @@ static foal_actor *next_actor(foal__worker *w)
   return foal__ring_oldest(&w->ready);
 }
 
-static void run_next(foal__worker *w, foal_actor *x)
+/* One turn, with a look at the other workers. */
+static void run_beside(foal__worker *w, foal_actor *x)
 {
-  if (foal__rt.workers > 1) {
-    /* Relaxed: a hint; see balance.c. */
-    uint32_t hungry = foal__load(&foal__rt.hungry, relaxed);
-    if (w->id < 32) hungry &= ~(UINT32_C(1) << w->id);
-    if (__builtin_expect(hungry != 0, 0)) {
-      if (foal__ring_count(&w->ready) > 0) foal__give(w, hungry);
-      foal__turn_measured(w, x);
-      return;
-    }
+  collect(w);
+  /* Relaxed: a hint; see balance.c. */
+  uint32_t hungry = foal__load(&foal__rt.hungry, relaxed) & w->others;
+  if ((hungry != 0 || w->was_dear) && w->unsampled-- == 0) {
+    foal__turn_measured(w, x);
+  } else {
+    foal__turn(w, x);
   }
-  foal__turn(w, x);
 }
 
 static void drain_check(foal__worker *w)
@@ -221,6 +234,8 @@ static bool idle(foal__worker *w)
 {
   uint32_t me = w->id < 32 ? UINT32_C(1) << w->id : 0;
   w->backlog = 0;
+  w->gap = GAP_MIN; /* what comes after a pause may be of another kind: see balance.c */
+  w->unsampled = 0;
   release_due(w); /* before the last look at the holds */
   foal__pool_flush(w);
   if (foal__rt.workers > 1) foal__or(&foal__rt.hungry, me, relaxed); /* a hint */
@@ -234,16 +249,14 @@ static bool poll_due(foal__worker *w)
   /* Reading the counter costs as much as a message: every time only when there is
    * something to poll for. */
   if (!w->busy && (w->turns & TURNS_UNPOLLED) != 0) return false;
-  return foal__clock_cycles() - w->last_poll > foal__rt.poll_cycles;
+  w->looked = foal__clock_cycles();
+  return w->looked - w->last_poll > foal__rt.poll_cycles;
 }
 
 /* At what came from elsewhere, and the clock; false: the program is stopping. */
 __attribute__((noinline)) static bool look(foal__worker *w)
 {
-  if (foal__load(&w->notified, relaxed) != NULL ||
-      foal__load(&w->arrived, relaxed) != NULL) {
-    foal__drain_inbound(w);
-  }
+  (void)collect(w);
   if (!poll_due(w)) return true;
   foal__pool_flush(w);
   poll_now(w, 0);
@@ -259,9 +272,14 @@ static void worker_loop(foal__worker *w)
     if ((++w->turns & w->look_mask) == 0 && !look(w)) return;
     foal_actor *x = next_actor(w);
     if (x != NULL) {
-      run_next(w, x);
+      if (foal__rt.workers > 1) {
+        run_beside(w, x);
+      } else {
+        foal__turn(w, x);
+      }
       continue;
     }
+    if (collect(w)) continue;
     if (foal__load(&foal__rt.stopping, relaxed) != 0) return;
     drain_check(w);
     if (foal__ring_count(&w->ready) == 0 && foal__ring_count(&w->fresh) == 0 && !idle(w))

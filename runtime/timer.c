@@ -90,7 +90,7 @@ static bool send_empty(foal_tag to, const foal_behaviour *behaviour)
 }
 
 static void expired_run(void *self, foal_msg *m);
-static const foal_behaviour expired = {expired_run, NULL, "foal", "timer"};
+static const foal_behaviour expired = {expired_run, NULL, "foal", "timer", false};
 
 static bool fire(const foal__alarm *alarm)
 {
@@ -160,7 +160,9 @@ void foal__alarm_set(foal__alarm *alarm, foal_tag to, const foal_behaviour *fire
   alarm->to = to;
   alarm->fired = fired;
   link_in(&w->wheel, alarm);
-  w->wheel.count++;
+  if (w->wheel.count++ > 0) return;
+  w->busy = true; /* at once, not when the loop is polled next */
+  w->look_mask = 0;
 }
 
 void foal__alarm_stop(foal__alarm *alarm)
@@ -206,6 +208,7 @@ static void expired_run(void *self, foal_msg *m)
   const foal_behaviour *behaviour = t->behaviour;
   finish(w, t);
   w->behaviour = behaviour;
+  foal__message_done(m); /* without arguments nothing is copied out of it */
   behaviour->run(self, m);
 }
 

@@ -21,6 +21,18 @@ uint64_t foal__now_ms(void)
   return foal__self->now_ns / 1000000;
 }
 
+uint64_t foal__recent_ms(void)
+{
+  foal__worker *w = foal__self;
+  foal_assert(w != NULL);
+  uint64_t cycles = foal__clock_cycles(); /* costs a third of what the clock costs */
+  if (cycles - w->now_cycles > foal__rt.recent_cycles) {
+    w->now_cycles = cycles;
+    w->now_ns = foal__clock_ns();
+  }
+  return w->now_ns / 1000000;
+}
+
 FOAL_TRUSTED bool foal__read_buf_take(foal_buf **out)
 {
   foal__worker *w = foal__self;

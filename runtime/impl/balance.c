@@ -1,18 +1,25 @@
 /* balance.c - which worker runs which actor. The owner gives, nobody takes.
  *
- * A worker without work sets its bit in `hungry`. A busy one that sees it hands over
- * runnable, unpinned actors, but only those that have shown to cost at least about a
- * microsecond a message: a cross-thread message costs more than a cheap behaviour.
- * Costs are measured only while somebody is hungry. The other way round, a cheap actor
- * that gets all its mail from one other worker moves there; the threshold doubles each
- * time, so two workers cannot play ball with it. Figures behind the constants:
- * docs/performance.md. */
+ * A worker without work sets its bit in `hungry`. A busy one that sees it times a turn
+ * now and then, less and less often, and every one as long as they are dear, hungry or
+ * not, so as to know what to give. It hands over runnable, unpinned actors that have
+ * cost at least about a microsecond a message, twice, or right behind another one that
+ * did: one sample may have been disturbed. A message that is sent counts as one that is
+ * received: what a move makes dearer is every message of the actor, in and out, and
+ * somebody who sends a thousand of them in one turn costs little for each.
+ *
+ * The other way round, a cheap actor that gets all its mail from one other worker moves
+ * there, and so does one that sends more to an actor of another worker than that can
+ * handle. The threshold doubles each time, so two workers cannot play ball with it.
+ * Figures behind the constants: docs/performance.md. */
 #include "mailbox.h"
 #include "pool.h"
 
 enum {
-  GIVE_MAX = 256,
-  COST_UNIT_SHIFT = 4,
+  LOOKS_MAX = 512,
+  DEAR_AT = 2,
+  DEAR_MAX = 4,
+  GAP_MAX = 64,
   PULL_AT_MAX = 200,
 };
 
@@ -24,28 +31,43 @@ static bool may_move(const foal_actor *x)
 
 static bool worth_moving(const foal_actor *x)
 {
-  return (uint64_t)x->cost << COST_UNIT_SHIFT >= foal__rt.cheap_cycles;
+  return x->dear >= DEAR_AT;
 }
 
-void foal__give(foal__worker *w, uint32_t hungry)
+static uint32_t random_below_64(foal__worker *w)
 {
-  uint64_t now = foal__clock_cycles();
+  w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return (uint32_t)(w->rng >> 58);
+}
+
+/* With what is waiting for it. */
+static void hand_over_loaded(foal__worker *w, foal_actor *x, uint32_t to)
+{
+  foal_debug_assert(x->queued <= UINT16_MAX);
+  x->carried = (uint16_t)x->queued;
+  w->backlog -= x->queued;
+  foal__hand_over(x, to);
+}
+
+/* To a worker that has nothing to do, if there is one. */
+static void give(foal__worker *w, uint64_t now)
+{
+  uint32_t hungry = foal__load(&foal__rt.hungry, relaxed) & w->others; /* a hint */
   uint32_t have = foal__ring_count(&w->ready);
-  if (now < w->next_give || have < 2) return;
+  if (hungry == 0 || now < w->next_give || have < 2) return;
   w->next_give = now + foal__rt.give_cycles;
   uint32_t to = (uint32_t)__builtin_ctz(hungry);
-  uint32_t want = have / 2 < GIVE_MAX ? have / 2 : GIVE_MAX, given = 0;
+  uint32_t want = have / 2, given = 0;
+  if (have > LOOKS_MAX) have = LOOKS_MAX;
   foal_debug_assert(to != w->id && to < foal__rt.workers);
-  for (uint32_t i = 0; i < want; i++) {
+  for (uint32_t i = 0; i < have; i++) {
     foal_actor *x = foal__ring_oldest(&w->ready);
     foal_assert(x != NULL); /* there are `have` of them */
-    if (!may_move(x) || !worth_moving(x) || x->queued > UINT16_MAX) {
+    if (given == want || !may_move(x) || !worth_moving(x) || x->queued > UINT16_MAX) {
       foal__ring_push(&w->ready, x);
       continue;
     }
-    x->carried = (uint16_t)x->queued;
-    w->backlog -= x->queued;
-    foal__hand_over(x, to);
+    hand_over_loaded(w, x, to);
     given++;
   }
   if (given == 0) return;
@@ -54,11 +76,10 @@ void foal__give(foal__worker *w, uint32_t hungry)
   foal__and(&foal__rt.hungry, ~(UINT32_C(1) << to), relaxed);
 }
 
-void foal__note_sender(foal__worker *w, foal_actor *x, const foal_msg *chain)
+/* Once more the mail, or the receiver, was on this one worker. */
+static void count_pull(foal_actor *x, uint16_t from)
 {
-  if (foal__rt.workers < 2 || (x->flags & FOAL__PINNED) != 0) return;
-  uint16_t from = chain->home_; /* the pool of the newest message tells who sent it */
-  if (from == w->id || from == FOAL__NO_WORKER || from != x->pull_to) {
+  if (from != x->pull_to) {
     x->pull_to = from;
     x->pulls = 0;
   } else if (x->pulls < UINT8_MAX) {
@@ -66,44 +87,80 @@ void foal__note_sender(foal__worker *w, foal_actor *x, const foal_msg *chain)
   }
 }
 
-bool foal__pull(foal__worker *w, foal_actor *x)
+void foal__note_sender(foal__worker *w, foal_actor *x, const foal_msg *chain)
+{
+  if (foal__rt.workers < 2 || (x->flags & FOAL__PINNED) != 0) return;
+  uint16_t from = chain->home_; /* the pool of the newest message tells who sent it */
+  count_pull(x, from == w->id ? (uint16_t)FOAL__NO_WORKER : from);
+}
+
+/* Whether it is time to move to where its mail comes from or goes to. */
+static bool is_pulled(foal__worker *w, foal_actor *x)
 {
   if (__builtin_expect(x->pulls <= x->pull_at, 1)) return false;
-  if (x->head != NULL || x->pull_to >= foal__rt.workers || x->pull_to == w->id)
-    return false;
-  if (!may_move(x) || worth_moving(x)) return false;
+  if (x->pull_to >= foal__rt.workers || x->pull_to == w->id) return false;
+  if (!may_move(x) || worth_moving(x) || x->queued > UINT16_MAX) return false;
   x->pulls = 0;
-  w->rng = w->rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-  uint32_t next = x->pull_at * 2u + (uint32_t)(w->rng >> 58);
+  uint32_t next = x->pull_at * 2u + random_below_64(w);
   x->pull_at = (uint8_t)(next < PULL_AT_MAX ? next : PULL_AT_MAX);
-  x->carried = 0;
   foal__bump(w, FOAL__C_actors_moved, 1);
-  foal__hand_over(x, x->pull_to);
   return true;
+}
+
+bool foal__pull(foal__worker *w, foal_actor *x)
+{
+  if (!is_pulled(w, x)) return false;
+  hand_over_loaded(w, x, x->pull_to);
+  return true;
+}
+
+bool foal__follow(foal__worker *w, foal_actor *x, const foal_actor *to)
+{
+  /* Relaxed: where it was a moment ago will do. */
+  uint32_t there = foal__load(&to->owner, relaxed);
+  if (there == w->id || (x->flags & FOAL__PINNED) != 0) return false;
+  count_pull(x, (uint16_t)there);
+  return foal__pull(w, x);
+}
+
+/* What happened so far on this worker, to tell what happened in a turn. */
+typedef struct tally {
+  int64_t handled, sent;
+} tally;
+
+static tally tally_now(foal__worker *w)
+{
+  int64_t handled = foal__load(&w->counters[FOAL__C_messages], relaxed);
+  int64_t dropped = foal__load(&w->counters[FOAL__C_messages_dropped], relaxed);
+  int64_t remote = foal__load(&w->counters[FOAL__C_messages_remote], relaxed);
+  /* The backlog is what was sent here and taken in, less what came off a queue. */
+  return (tally){handled, w->backlog + handled + dropped - w->taken + remote};
 }
 
 void foal__turn_measured(foal__worker *w, foal_actor *x)
 {
-  /* A sample of 1 in 16 once the actor has a cost: reading the counter twice is as
-   * dear as two messages. */
-  if (x->cost != 0 && (w->samples++ & 15) != 0) {
-    foal__turn(w, x);
-    return;
-  }
   uint32_t generation = x->generation;
-  int64_t before = foal__load(&w->counters[FOAL__C_messages], relaxed);
+  tally before = tally_now(w);
   uint64_t began = foal__clock_cycles();
   w->measured = x;
   w->excused = 0;
   foal__turn(w, x);
-  uint64_t cycles = foal__clock_cycles() - began - w->excused;
-  int64_t count = foal__load(&w->counters[FOAL__C_messages], relaxed) - before;
+  uint64_t now = foal__clock_cycles(), cycles = now - began - w->excused;
+  tally after = tally_now(w);
   bool ours = w->measured == x;
   w->measured = NULL;
-  if (!ours || count <= 0) return; /* it moved: no longer ours to touch */
-  if (x->generation != generation) return;
-  uint64_t cost = (cycles / (uint64_t)count) >> COST_UNIT_SHIFT;
-  if (cost > UINT16_MAX) cost = UINT16_MAX;
-  if (cost == 0) cost = 1;
-  x->cost = (uint16_t)(x->cost == 0 ? cost : ((uint64_t)x->cost * 7 + cost) / 8);
+  int64_t handled = after.handled - before.handled, sent = after.sent - before.sent;
+  uint64_t messages = (uint64_t)(handled + (sent > 0 ? sent : 0));
+  bool dear = handled > 0 && cycles >= messages * foal__rt.cheap_cycles;
+  /* Uneven, so as not to meet the same one of a circle of actors for ever. */
+  w->unsampled = dear ? 0 : w->gap + w->gap * random_below_64(w) / 64;
+  if (w->gap < GAP_MAX) w->gap *= 2;
+  /* It moved: no longer ours to touch. */
+  if (ours && handled > 0 && x->generation == generation) {
+    if (dear && x->dear < DEAR_MAX)
+      x->dear = (uint8_t)(x->dear + (w->was_dear ? DEAR_AT : 1));
+    if (!dear && x->dear > 0) x->dear--;
+  }
+  w->was_dear = dear;
+  if (dear) give(w, now);
 }

@@ -26,6 +26,17 @@
 #include "worker.h"
 
 #include <stdalign.h>
+#include <stddef.h>
+#include <string.h>
+
+/* For functions of one file that are worth inlining into others, which a compiler can do
+ * with link-time optimization. gcc does it only when told; clang decides for itself, and
+ * takes the word for a mistake. */
+#ifdef __clang__
+#  define FOAL__INLINED
+#else
+#  define FOAL__INLINED inline __attribute__((always_inline))
+#endif
 
 typedef struct foal__worker foal__worker;
 
@@ -49,6 +60,24 @@ enum {
 };
 
 struct foal_actor {
+  /* ---- rarely touched ---- */
+  const foal_type *type; /* NULL: nobody lives here */
+  foal_actor
+      *notify_next; /* on a worker's `notified`: may be there and travelling at once */
+  foal_actor *travel_next; /* on `arrived`, on somebody's `waiters`, or on a free list */
+  _Atomic(foal_actor *) waiters;
+  foal__watcher *watchers;
+  foal__timer *timers;
+  uint32_t id;      /* creation number on its home worker, for messages to humans */
+  uint16_t pull_to; /* the one worker that filled the last inboxes */
+  uint16_t home;    /* the worker whose pool the slot belongs to */
+  uint16_t carried; /* of `queued`, what its giver took out of its backlog */
+  uint8_t dear;     /* samples in which it cost much, less those in which it did not */
+  uint8_t pull_at;  /* how many it takes to move there */
+  uint8_t units;    /* size in 16 bytes */
+  uint8_t why;      /* foal_err of the end */
+  uint8_t drain; /* 1 + index of the behaviour sent when a graceful end begins; 0: none */
+  /* ---- what every message touches, right in front of the state ---- */
   foal_msg *head, **end; /* local FIFO; `end` is the link that the next one is put in */
   _Atomic(uintptr_t) inbox;
   _Atomic(uint32_t) owner;
@@ -57,36 +86,20 @@ struct foal_actor {
   uint8_t scheduled; /* on a run queue, muted, travelling, or running */
   uint8_t notified;  /* the inbox word is not IDLE and the notification was consumed */
   uint8_t flags;
-  uint8_t drain; /* 1 + index of the behaviour sent when a graceful end begins; 0: none */
-  const foal_type *type; /* NULL: nobody lives here */
+  uint8_t pulls; /* how many inboxes in a row `pull_to` has filled */
   void *state;
-  foal_actor
-      *notify_next; /* on a worker's `notified`: may be there and travelling at once */
-  /* ---- second line: rarely touched ---- */
-  foal_actor *travel_next; /* on `arrived`, on somebody's `waiters`, or on a free list */
-  _Atomic(foal_actor *) waiters;
-  foal__watcher *watchers;
-  foal__timer *timers;
-  uint32_t id;      /* creation number on its home worker, for messages to humans */
-  uint16_t cost;    /* 16-cycle units a message, measured while some worker is hungry */
-  uint16_t pull_to; /* the one worker that filled the last inboxes */
-  uint8_t pulls;    /* how many in a row */
-  uint8_t pull_at;  /* how many it takes to move there */
-  uint16_t home;    /* the worker whose pool the slot belongs to */
-  uint16_t carried; /* of `queued`, what its giver took out of its backlog */
-  uint8_t units;    /* size in 16 bytes */
-  uint8_t why;      /* foal_err of the end */
 };
 _Static_assert(FOAL_ERR_COUNT <= 256, "why fits");
 _Static_assert(sizeof(foal_actor) == 112,
                "a slot with one word of state fills two lines");
+_Static_assert(offsetof(foal_actor, head) == 64, "what is hot begins a line");
 
 /* A growable ring of slots, private to one worker. A slot is in one ring at most, and
  * `ready` has room for all slots of its worker: running out of memory shows when a slot
  * is made or arrives, never when it must run. */
 typedef struct foal__ring {
   foal_actor **items;
-  uint32_t capacity, head, tail;
+  uint32_t capacity, mask, head, tail; /* capacity: a power of two; mask: less one */
 } foal__ring;
 
 enum {
@@ -136,7 +149,8 @@ enum { FOAL__TURN_FLUSH = 8, FOAL__YIELDS = 7 };
 
 struct foal__worker {
   uint32_t id;
-  uint32_t yield; /* why the running actor must stop after this behaviour */
+  uint32_t marks[2]; /* of a node of ours, by whether its behaviour copies */
+  uint32_t yield;    /* why the running actor must stop after this behaviour */
   foal_actor *current;
   const foal_behaviour *behaviour;
   foal_actor *mute_on;
@@ -146,15 +160,21 @@ struct foal__worker {
   foal__ring fresh; /* LIFO: first run of a new actor: depth first, bounded memory */
   uint32_t owned;   /* slots made here, wherever they are, and others that are here */
   uint32_t tick;
-  uint32_t samples;
+  uint32_t unsampled;            /* turns until one is timed, while somebody is hungry */
+  uint32_t gap;                  /* the next distance between two of them, about */
+  uint32_t others;               /* of `hungry`: all bits but our own */
   int64_t backlog;               /* messages in all local FIFOs of this worker */
   uint64_t last_poll, next_give; /* cycles */
+  uint64_t looked;               /* cycles, before this turn while `busy` */
   uint64_t now_ns;
+  uint64_t now_cycles; /* when now_ns was read, or before */
   uint32_t next_actor_id;
   uint64_t next_timer_id;
   uint32_t turns;
   uint32_t look_mask; /* of `turns`: between two looks at what came from elsewhere */
   uint64_t excused;   /* cycles of the measured turn that do not count */
+  int64_t taken;      /* messages taken out of inboxes, ever */
+  bool was_dear;      /* the last measured turn */
   bool full;          /* a large backlog is being worked off */
   bool busy;          /* polling may bring something */
   uint32_t releases;  /* holds to give up when the poll is over */
@@ -179,7 +199,8 @@ struct foal__worker {
 typedef struct foal__runtime {
   uint32_t workers;
   uint32_t batch, mailbox_high, mailbox_low;
-  uint64_t batch_cycles, poll_cycles, give_cycles, cheap_cycles, spin_ns, drain_ns;
+  uint64_t batch_cycles, recent_cycles, poll_cycles, give_cycles, cheap_cycles, spin_ns,
+      drain_ns;
   uint64_t drain_by_ns; /* worker 0 only; 0: not draining */
   bool pin, keep_signals, started, stats;
   foal__worker *worker;                 /* array */
@@ -195,6 +216,19 @@ typedef struct foal__runtime {
 
 extern foal__runtime foal__rt;
 extern _Thread_local foal__worker *foal__self __attribute__((tls_model("initial-exec")));
+
+/* Home, class and whether the behaviour copies, in one word. */
+static inline uint32_t foal__mark(const foal_msg *m)
+{
+  uint32_t mark;
+  memcpy(&mark, (const char *)m + offsetof(foal_msg, home_), sizeof mark);
+  return mark;
+}
+
+static inline void foal__mark_set(foal_msg *m, uint32_t mark)
+{
+  memcpy((char *)m + offsetof(foal_msg, home_), &mark, sizeof mark);
+}
 
 static inline void foal__bump(foal__worker *w, foal__counter which, int64_t by)
 {

@@ -20,17 +20,17 @@ bool foal__ring_reserve(foal__ring *ring, uint32_t capacity)
   foal_actor **items = foal__alloc(sizeof *items * more);
   if (items == NULL) return false;
   for (uint32_t i = 0; i < count; i++) {
-    items[i] = ring->items[(ring->head + i) & (ring->capacity - 1)];
+    items[i] = ring->items[(ring->head + i) & ring->mask];
   }
   foal__free(ring->items);
-  *ring = (foal__ring){items, more, 0, count};
+  *ring = (foal__ring){items, more, more - 1, 0, count};
   return true;
 }
 
 foal_actor *foal__ring_newest(foal__ring *ring)
 {
   if (ring->head == ring->tail) return NULL;
-  return ring->items[--ring->tail & (ring->capacity - 1)];
+  return ring->items[--ring->tail & ring->mask];
 }
 
 /* ---- sends ---- */
@@ -81,6 +81,7 @@ void foal__inbox_take(foal__worker *w, foal_actor *x)
   x->end = &last->next_;
   x->queued += count;
   w->backlog += count;
+  w->taken += count;
 }
 
 static void mute_sender(foal__worker *w, foal_actor *x)
@@ -107,26 +108,41 @@ void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t own
   if (before == FOAL__IDLE) foal__notify(x, owner);
 }
 
-/* Out of line, so that the way of a local message saves no register. */
-__attribute__((noinline)) static void send_away(foal__worker *w, foal_actor *x,
-                                                foal_msg *m, bool control)
+/* A local one that finds mail of others in front of it, or is the first of its actor. */
+static void send_behind(foal__worker *w, foal_actor *x, foal_msg *m)
 {
-  foal__send_remote(w, x, m, foal__load(&x->owner, acquire)); /* as in foal__send */
-  if (w != NULL && !control &&
-      foal__inbox_depth(foal__load(&x->inbox, relaxed)) >= foal__rt.mailbox_high) {
-    mute_sender(w, x);
+  if (foal__inbox_has_mail(foal__load(&x->inbox, relaxed))) {
+    foal__inbox_take(w, x);
+    if (w->current != x) x->pulls = 0; /* it has mail from here too: see balance.c */
+  }
+  append_local(w, x, m);
+  if (!x->scheduled) foal__schedule(w, x);
+}
+
+void foal__send_control(foal__worker *w, foal_actor *x, foal_msg *m)
+{
+  uint32_t owner = foal__load(&x->owner, acquire); /* as in foal__send */
+  foal__probe_sent(w, x, m);
+  if (w == NULL || owner != w->id) {
+    foal__send_remote(w, x, m, owner);
+  } else {
+    send_behind(w, x, m);
   }
 }
 
-/* The same for a local one that finds mail of others in front of it, or is the first of
- * its actor. */
+/* Out of line, so that the way of an ordinary message saves no register. */
 __attribute__((noinline)) static void send_seldom(foal__worker *w, foal_actor *x,
-                                                  foal_msg *m, bool control)
+                                                  foal_msg *m)
 {
-  if (foal__inbox_has_mail(foal__load(&x->inbox, relaxed))) foal__inbox_take(w, x);
-  append_local(w, x, m);
-  if (!x->scheduled) foal__schedule(w, x);
-  if (x->queued >= foal__rt.mailbox_high && !control) mute_sender(w, x);
+  uint32_t owner = foal__load(&x->owner, acquire), depth; /* as in foal__send */
+  if (owner != w->id) {
+    foal__send_remote(w, x, m, owner);
+    depth = foal__inbox_depth(foal__load(&x->inbox, relaxed));
+  } else {
+    send_behind(w, x, m);
+    depth = x->queued;
+  }
+  if (depth >= foal__rt.mailbox_high) mute_sender(w, x);
 }
 
 static inline bool is_ordinary(const foal_actor *x, uintptr_t word)
@@ -135,24 +151,23 @@ static inline bool is_ordinary(const foal_actor *x, uintptr_t word)
          (x->flags & FOAL__RAN) != 0;
 }
 
-void foal__send(foal__worker *w, foal_actor *x, foal_msg *m, bool control)
+void foal__send(foal__worker *w, foal_actor *x, foal_msg *m)
 {
   foal__probe_sent(w, x, m);
   /* Acquire: pairs with the release in foal__hand_over, before private fields are
    * touched. */
-  if (__builtin_expect(w == NULL || foal__load(&x->owner, acquire) != w->id, 0)) {
-    send_away(w, x, m, control);
-  } else if (__builtin_expect(is_ordinary(x, foal__load(&x->inbox, relaxed)), 1)) {
-    append_local(w, x, m);
-    /* No branch: whether it waits already is what nobody can predict. So this may write
-     * `scheduled` of a muted one while its waker hands it over, who must not look. */
-    foal__ring_push_if(&w->ready, x, !x->scheduled);
-    x->scheduled = 1;
-    if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0) && !control)
-      mute_sender(w, x);
-  } else {
-    send_seldom(w, x, m, control);
+  if (__builtin_expect(foal__load(&x->owner, acquire) != w->id ||
+                           !is_ordinary(x, foal__load(&x->inbox, relaxed)),
+                       0)) {
+    send_seldom(w, x, m);
+    return;
   }
+  append_local(w, x, m);
+  /* No branch: whether it waits already is what nobody can predict. So this may write
+   * `scheduled` of a muted one while its waker hands it over, who must not look. */
+  foal__ring_push_if(&w->ready, x, !x->scheduled);
+  x->scheduled = 1;
+  if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0)) mute_sender(w, x);
 }
 
 /* ---- between workers ---- */

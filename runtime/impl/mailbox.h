@@ -66,15 +66,18 @@ void foal__inbox_take(foal__worker *w, foal_actor *x);
 /* From any other thread. `w` is NULL on threads that are not workers. */
 void foal__send_remote(foal__worker *w, foal_actor *x, foal_msg *m, uint32_t owner);
 
-/* Sends; m->generation_ is set, w is foal__self. Control messages never mute their
+/* Sends, on a worker; m->generation_ is set. */
+void foal__send(foal__worker *w, foal_actor *x, foal_msg *m);
+
+/* The same on any thread, w is NULL on those that are not workers; never mutes the
  * sender. */
-void foal__send(foal__worker *w, foal_actor *x, foal_msg *m, bool control);
+void foal__send_control(foal__worker *w, foal_actor *x, foal_msg *m);
 
 /* Run queues. */
 static inline void foal__ring_push(foal__ring *ring, foal_actor *x)
 {
   foal_debug_assert(ring->tail - ring->head < ring->capacity);
-  ring->items[ring->tail++ & (ring->capacity - 1)] = x;
+  ring->items[ring->tail++ & ring->mask] = x;
 }
 
 /* Makes room for so many in all. false: out of memory. */
@@ -84,14 +87,14 @@ bool foal__ring_reserve(foal__ring *ring, uint32_t capacity);
 static inline void foal__ring_push_if(foal__ring *ring, foal_actor *x, bool wanted)
 {
   foal_debug_assert(ring->tail - ring->head < ring->capacity);
-  ring->items[ring->tail & (ring->capacity - 1)] = x;
+  ring->items[ring->tail & ring->mask] = x;
   ring->tail += wanted;
 }
 
 static inline foal_actor *foal__ring_oldest(foal__ring *ring)
 {
   if (ring->head == ring->tail) return NULL;
-  return ring->items[ring->head++ & (ring->capacity - 1)];
+  return ring->items[ring->head++ & ring->mask];
 }
 foal_actor *foal__ring_newest(foal__ring *ring);
 static inline uint32_t foal__ring_count(const foal__ring *ring)
@@ -135,8 +138,8 @@ void foal__unmute(foal__worker *w, foal_actor *x);
 void foal__wake_waiters(foal__worker *w, foal_actor *x);
 
 /* balance.c: gives runnable actors to a hungry worker, or one back to who talks to it. */
-void foal__give(foal__worker *w, uint32_t hungry);
 bool foal__pull(foal__worker *w, foal_actor *x);
+bool foal__follow(foal__worker *w, foal_actor *x, const foal_actor *to);
 void foal__turn_measured(foal__worker *w, foal_actor *x);
 void foal__note_sender(foal__worker *w, foal_actor *x, const foal_msg *chain);
 

@@ -18,6 +18,9 @@ enum {
   LINE_BYTES = 64,
   UNIT_BYTES = 16,
   SLOT_UNITS_MIN = 8, /* the head and one or two words */
+  FINE_BYTES = 256,   /* up to four lines every 16 bytes count; above, whole lines keep
+                         the number of sizes down */
+  STATE_SMALL = 2 * UNIT_BYTES,
   LOOKS_MAX = 16,
 };
 
@@ -257,14 +260,30 @@ static foal_actor **slot_find(foal__worker *w, uint32_t units)
   return NULL;
 }
 
-foal_actor *foal__slot_take(foal__worker *w, size_t state_bytes)
+/* The size of a slot with a state of so many bytes. */
+static size_t slot_units(size_t state_bytes)
 {
   size_t bytes = sizeof(foal_actor) + state_bytes;
-  /* Up to four lines every 16 bytes count; above, whole lines keep the number of sizes
-   * down. */
-  size_t step = bytes <= 256 ? UNIT_BYTES : LINE_BYTES;
-  size_t units = (bytes + step - 1) / step * (step / UNIT_BYTES);
-  if (units < SLOT_UNITS_MIN) units = SLOT_UNITS_MIN;
+  if (bytes <= SLOT_UNITS_MIN * UNIT_BYTES) return SLOT_UNITS_MIN;
+  if (bytes <= FINE_BYTES) return (bytes + UNIT_BYTES - 1) / UNIT_BYTES;
+  return (bytes + LINE_BYTES - 1) / LINE_BYTES * (LINE_BYTES / UNIT_BYTES);
+}
+
+/* Small ones without a call; the slot is a whole number of units. */
+static void state_clear(void *state, size_t bytes)
+{
+  if (bytes > STATE_SMALL) {
+    memset(state, 0, bytes);
+    return;
+  }
+  char *at = state;
+  if (bytes > 0) memset(at, 0, UNIT_BYTES);
+  if (bytes > UNIT_BYTES) memset(at + UNIT_BYTES, 0, UNIT_BYTES);
+}
+
+foal_actor *foal__slot_take(foal__worker *w, size_t state_bytes)
+{
+  size_t units = slot_units(state_bytes);
   bool own_state = units > FOAL__SLOT_UNITS_MAX;
   if (own_state) units = SLOT_UNITS_MIN;
   foal_actor **link = slot_find(w, (uint32_t)units);
@@ -282,7 +301,7 @@ foal_actor *foal__slot_take(foal__worker *w, size_t state_bytes)
   x->flags = own_state ? FOAL__OWN_STATE : 0;
   if (own_state) *(void **)(void *)(x + 1) = state;
   x->state = state;
-  memset(state, 0, state_bytes);
+  state_clear(state, state_bytes);
   return x;
 }
 

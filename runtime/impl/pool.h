@@ -63,14 +63,20 @@ static inline foal_msg *foal__msg_take(foal__worker *w)
   return m;
 }
 
+/* One of ours is free again. */
+static inline void foal__msg_keep(foal__worker *w, foal_msg *m)
+{
+  m->next_ = w->pool.messages;
+  w->pool.messages = m;
+}
+
 static inline void foal__msg_give(foal__worker *w, foal_msg *m)
 {
   if (__builtin_expect(m->home_ != w->id, 0)) {
     foal__node_return(w, m);
     return;
   }
-  m->next_ = w->pool.messages;
-  w->pool.messages = m;
+  foal__msg_keep(w, m);
 }
 
 #endif

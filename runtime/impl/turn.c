@@ -3,15 +3,17 @@
  * A batch ends after batch_messages (or as many as were waiting, up to LONG_BATCH: a
  * consumer that lags must catch up), after batch_us, when the worker's backlog has
  * outgrown the cache, when the actor's receiver is overloaded (mute), or when the
- * actor ended. The clock is read after 1, 2, 4, 8 ... messages, so a turn of one
- * message never reads it twice.
+ * actor ended. The clock is read after 2, 3, 6, 12 ... messages, more seldom while they
+ * are quick, so a turn of one message or two never reads it; with sockets or timers on
+ * this worker, after the first one too.
  *
  * Muting. The depth of a mailbox travels in the word the sender swings, so the
  * overload is known with the push itself. The muted sender registers with the receiver
  * and then sends it an empty control message: whatever happens in between, the
  * receiver has a turn after the registration, and every turn ends with a look at the
- * waiters. That replaces the usual register-then-recheck by the guarantee messages
- * already give.
+ * waiters, but for those of one message with nothing left behind it: they cannot be the
+ * ones that bring a mailbox down to mailbox_low. That replaces the usual
+ * register-then-recheck by the guarantee messages already give.
  *
  * An actor that somebody waits for does not sleep: it looks at its own waiters after
  * it has registered, and when there are any it wakes all that wait where it waits,
@@ -21,7 +23,13 @@
 #include "mailbox.h"
 #include "pool.h"
 
-enum { LONG_BATCH = 4096 };
+enum {
+  LONG_BATCH = 4096,
+  SHORT_TURN = 2, /* messages without a look at the clock; one where others wait for it */
+  STEP = 2,       /* the next look is after so many times the messages */
+  HASTY_STEP = 8, /* as long as they have taken less than */
+  HASTE = 64,     /* a 64th of the time there is */
+};
 
 /* Makes the receiver look at its waiters at the end of a turn. */
 static void look_run(void *self, foal_msg *m)
@@ -29,7 +37,7 @@ static void look_run(void *self, foal_msg *m)
   (void)self;
   foal__message_done(m);
 }
-static const foal_behaviour look = {look_run, NULL, "foal", "look"};
+static const foal_behaviour look = {look_run, NULL, "foal", "look", false};
 
 static void mute(foal__worker *w, foal_actor *x)
 {
@@ -52,7 +60,7 @@ static void mute(foal__worker *w, foal_actor *x)
     /* Pairs with the acquire exchange in foal__wake_waiters. From here on x belongs to
      * its waker. */
   } while (!foal__cas(&on->waiters, &top, x, seq_cst));
-  foal__send(w, on, m, true);
+  foal__send_control(w, on, m);
   /* Seq_cst, both: of two that register with each other one sees the other. The slot
    * is not ours any more, but its memory stays and this word is for everybody. */
   if (foal__load(&x->waiters, seq_cst) != NULL) foal__wake_waiters(w, on);
@@ -74,40 +82,89 @@ static void end_now(foal__worker *w, foal_actor *x)
   w->yield &= ~(uint32_t)FOAL__YIELD_END;
 }
 
-static void run_one(foal__worker *w, foal_actor *x)
+/* Takes the first message off the local FIFO; returns the one behind it. */
+static inline foal_msg *dequeue(foal__worker *w, foal_actor *x, foal_msg *m)
 {
-  foal_msg *m = x->head;
-  x->head = m->next_;
-  if (x->head == NULL) x->end = &x->head;
+  foal_msg *next = m->next_;
+  x->head = next;
+  x->end = next != NULL ? x->end : &x->head; /* often nobody can predict it: no branch */
   x->queued--;
   w->backlog--;
+  return next;
+}
+
+/* The node belongs to another worker, who may use it again at once. */
+__attribute__((noinline)) static void run_guest(foal__worker *w, foal_actor *x,
+                                                foal_msg *m)
+{
+  alignas(foal_msg) char copy[FOAL_MSG_BYTES];
+  const foal_behaviour *b = m->behaviour_;
+  memcpy(copy, m, sizeof copy);
+  foal__node_return(w, m);
+  b->run(x->state, (foal_msg *)(void *)copy);
+}
+
+/* The node is free before the behaviour runs, so that its first message takes it. */
+static inline void run(foal__worker *w, foal_actor *x, foal_msg *m)
+{
+  const foal_behaviour *b = m->behaviour_;
+  w->behaviour = b;
+  foal__probe_run(w, x, m);
+  if (__builtin_expect(foal__mark(m) == w->marks[true], 1)) {
+    foal__msg_keep(w, m);
+  } else if (b->copies) {
+    run_guest(w, x, m);
+    return;
+  }
+  b->run(x->state, m);
+}
+
+/* Returns the next message, if there is one. */
+static inline foal_msg *run_one(foal__worker *w, foal_actor *x, foal_msg *m)
+{
+  foal_msg *next = dequeue(w, x, m);
   if (__builtin_expect(m->generation_ != x->generation, 0)) {
     if (m->generation_ != 0) foal__bump(w, FOAL__C_messages_dropped, 1);
     foal__bump(w, FOAL__C_messages,
                -1); /* counted with its batch, but no behaviour runs */
     foal__msg_drop(w, m);
-    return;
+  } else {
+    run(w, x, m);
   }
-  w->behaviour = m->behaviour_;
-  foal__probe_run(w, x, m);
-  m->behaviour_->run(x->state, m);
-  if (__builtin_expect(w->yield & FOAL__YIELD_END, 0)) end_now(w, x);
+  /* Only behind the last one can there be new ones in front. Not read from the slot, the
+   * next one does not have to wait until this one is written there. */
+  return __builtin_expect(next != NULL, 1) ? next : x->head;
+}
+
+/* Whether the turn must end after the behaviour that has just run. */
+static inline bool yields(foal__worker *w, foal_actor *x)
+{
+  if (__builtin_expect((w->yield & FOAL__YIELDS) == 0, 1)) return false;
+  if ((w->yield & FOAL__YIELD_END) != 0) end_now(w, x);
+  return (w->yield & FOAL__YIELDS) != 0;
 }
 
 /* Runs messages until the local FIFO is empty or the batch is over; returns how many. */
 static uint32_t run_batch(foal__worker *w, foal_actor *x, uint32_t count, uint32_t limit)
 {
-  uint64_t began = 0;
-  while (x->head != NULL && count < limit) {
-    run_one(w, x);
-    count++;
-    if (__builtin_expect(w->yield & FOAL__YIELDS, 0)) break;
-    if ((count & (count - 1)) != 0 || x->head == NULL) continue;
-    uint64_t now = foal__clock_cycles();
-    if (began == 0) began = now;
-    if (now - began > foal__rt.batch_cycles) break;
+  foal_msg *m = x->head;
+  if (m == NULL || count >= limit) return count;
+  uint64_t began = foal__clock_cycles();
+  /* On a busy worker the clock was read just before the turn. */
+  if (count > 0 && w->busy && began - w->looked > foal__rt.batch_cycles) return count;
+  uint32_t until = count + 1;
+  for (;;) {
+    do {
+      m = run_one(w, x, m);
+      count++;
+      if (yields(w, x)) return count;
+    } while (m != NULL && count < until);
+    if (m == NULL || count >= limit) return count;
+    uint64_t cycles = foal__clock_cycles() - began;
+    if (cycles > foal__rt.batch_cycles) return count;
+    until = count * (cycles < foal__rt.batch_cycles / HASTE ? HASTY_STEP : STEP);
+    if (until > limit) until = limit;
   }
-  return count;
 }
 
 /* Nothing is left in the local FIFO: may the slot go idle? false: there is more in the
@@ -154,7 +211,7 @@ static bool may_mute(const foal__worker *w, const foal_actor *x)
 static void dispose(foal__worker *w, foal_actor *x)
 {
   if (may_mute(w, x)) {
-    mute(w, x);
+    if (!foal__follow(w, x, w->mute_on)) mute(w, x);
   } else if (x->head != NULL) {
     foal__ring_push(&w->ready, x);
   } else if (foal__pull(w, x)) {
@@ -166,12 +223,12 @@ static void dispose(foal__worker *w, foal_actor *x)
   }
 }
 
-/* The rest of a turn of which `count` messages have run. */
+/* The rest of a turn that found so many messages waiting and has run `count`. */
 __attribute__((noinline)) static void turn_on(foal__worker *w, foal_actor *x,
-                                              uint32_t count)
+                                              uint32_t waiting, uint32_t count)
 {
   uint32_t limit = foal__rt.batch;
-  if (x->queued > limit) limit = x->queued < LONG_BATCH ? x->queued : LONG_BATCH;
+  if (waiting > limit) limit = waiting < LONG_BATCH ? waiting : LONG_BATCH;
   if ((w->yield & FOAL__YIELD_END) != 0) end_now(w, x);
   if ((w->yield & FOAL__YIELDS) == 0) count = run_batch(w, x, count, limit);
   if (w->flush != NULL) {
@@ -185,40 +242,39 @@ __attribute__((noinline)) static void turn_on(foal__worker *w, foal_actor *x,
   dispose(w, x);
 }
 
-/* The end of a turn that did nothing out of the ordinary: the slot rests. */
-static inline bool settles(foal__worker *w, foal_actor *x)
+/* The end of a turn that did nothing out of the ordinary: the slot rests. After a turn
+ * of one message nobody can be waiting: a `look` is not one of these, and whoever was
+ * not woken when it came has seen more than mailbox_low left, which is at least one. */
+static inline bool settles(foal__worker *w, foal_actor *x, uint32_t count)
 {
-  if ((w->yield | x->pulls) != 0 || x->head != NULL) return false;
-  if (foal__load(&x->waiters, relaxed) != NULL) return false;
+  if (count > 1 && foal__load(&x->waiters, relaxed) != NULL) return false;
   if (foal__load(&x->inbox, relaxed) != FOAL__IDLE) return false;
   foal_debug_assert(x->type != NULL && w->flush == NULL);
   x->scheduled = 0;
+  w->current = NULL;
+  w->behaviour = NULL;
   return true;
 }
 
-void foal__turn(foal__worker *w, foal_actor *x)
+/* Most turns are of one message or two: what run_one does, without what others need. */
+FOAL__INLINED void foal__turn(foal__worker *w, foal_actor *x)
 {
   foal_msg *m = x->head;
+  uint32_t waiting = x->queued, count = 0;
   foal_debug_assert(x->scheduled && w->current == NULL);
   w->current = x;
   w->yield = 0;
-  if (m == NULL || m->next_ != NULL || m->generation_ != x->generation) {
-    turn_on(w, x, 0);
-    return;
+  while (m != NULL && m->generation_ == x->generation) {
+    dequeue(w, x, m);
+    run(w, x, m);
+    count++;
+    if (__builtin_expect(w->yield != 0, 0)) break;
+    m = x->head;
+    if (m == NULL && settles(w, x, count)) {
+      foal__bump(w, FOAL__C_messages, count);
+      return;
+    }
+    if (count >= (w->busy ? 1 : SHORT_TURN) || foal__rt.batch <= count) break;
   }
-  /* Most turns are of one message: what run_one does, without what others need. */
-  x->head = NULL;
-  x->end = &x->head;
-  x->queued = 0;
-  w->backlog--;
-  w->behaviour = m->behaviour_;
-  foal__probe_run(w, x, m);
-  m->behaviour_->run(x->state, m);
-  if (__builtin_expect(!settles(w, x), 0)) {
-    turn_on(w, x, 1);
-    return;
-  }
-  w->current = NULL;
-  w->behaviour = NULL;
-  foal__bump(w, FOAL__C_messages, 1);
+  turn_on(w, x, waiting, count);
 }

@@ -15,6 +15,10 @@ foal__poller *foal__worker_poller(void);
 /* Milliseconds of the monotonic clock, as of the last poll or turn. */
 uint64_t foal__now_ms(void);
 
+/* The same, at most a quarter of one behind, also after a long behaviour and under the
+ * poll. */
+uint64_t foal__recent_ms(void);
+
 /* How many handles there are on something that all workers read and nobody changes. */
 typedef struct foal__refs {
   _Atomic(uint32_t) count;
@@ -61,6 +65,12 @@ bool foal__spawn_headed(foal_tag *out, const foal_type *type, size_t head_bytes,
 
 /* The state of an actor that this worker has just made and nobody knows of yet. */
 void *foal__fresh_state(foal_tag who);
+
+/* The state of an actor that lives on this worker and rests: nothing was sent to it that
+ * it has not handled, and no turn of it runs. So what is done to it now happens in the
+ * order in which messages would have told it. NULL: it does not rest, is gone or lives
+ * elsewhere. */
+void *foal__resting_state(foal_tag who);
 
 /* Whether this worker has left its loop: actors are only ended any more. */
 bool foal__leaving(void);

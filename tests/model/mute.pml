@@ -6,7 +6,8 @@
  * turn ends after this message. It then registers with the receiver, sends it an empty `look`,
  * and looks at its own waiters: an actor that somebody waits for does not sleep. Every turn of
  * the receiver ends with a look at its waiters; at LOW or less they are taken by exchange and
- * woken. Registering, taking and waking are single steps, all else interleaves.
+ * woken. A turn of one message other than a look that leaves none behind it need not look.
+ * Registering, taking and waking are single steps, all else interleaves.
  *
  * Proved: every message is handled, nobody is left muted (no lost wake-up, no closed circle), a
  * sender is woken once per registration, and no mailbox grows beyond HIGH, a turn's sends of
@@ -21,9 +22,15 @@
  * mutant: -DN=3 -DFLOOD=3 -DLEFT=0 -DSTAR -DBUG4  the `look` is sent before registering
  * mutant: -DN=3 -DFLOOD=3 -DLEFT=0 -DSTAR -DBUG5  waiters are read, then cleared
  * mutant: -DN=3 -DFLOOD=3 -DLEFT=0 -DSTAR -DBUG6  waiters are woken but not taken
- * mutant: -DN=2 -DFLOOD=3 -DLEFT=0 -DBUG7  looks before it has registered */
+ * mutant: -DN=2 -DFLOOD=3 -DLEFT=0 -DBUG7  looks before it has registered
+ * mutant: -DN=3 -DFLOOD=3 -DLEFT=0 -DSTAR -DBUG8  no turn of one message looks
+ * mutant: -DN=3 -DFLOOD=3 -DLEFT=0 -DSTAR -DBUG9  with room for none, and none looks */
 #define HIGH  2
+#ifdef BUG9
+#define LOW   0
+#else
 #define LOW   1
+#endif
 #define TYPES 4                       /* begin, pass 0, pass 1, look */
 #define BEGIN 0
 #define PASS  1
@@ -84,7 +91,16 @@ inline wake_waiters(a) {
 }
 
 inline handle(type) {
-  d_step { box[me].kind[type]--; waiting[me]--; if :: type != LOOK -> left_over-- :: else -> skip fi };
+  d_step {
+    box[me].kind[type]--;
+    waiting[me]--;
+    if :: type != LOOK -> left_over-- :: else -> skip fi;
+#ifdef BUG8
+    few = (few == 0 -> 1 : 2)
+#else
+    few = (few == 0 && type != LOOK -> 1 : 2)
+#endif
+  };
   if
   :: type == BEGIN ->
      k = 0;
@@ -143,6 +159,7 @@ inline may_mute() {
 
 proctype Actor(byte me) {
   byte mute_on = 0, on = 0, set = 0, i = 0, k = 0;
+  byte few = 0;                       /* of this turn: 1: one message and no look; 2: others */
   bit may = 0;
 end:
   do
@@ -158,9 +175,14 @@ end:
      :: waiting[me] > 0 && mute_on == 0 -> skip
      :: true ->
         if
-        :: waiters[me] != 0 && waiting[me] <= LOW -> wake_waiters(me)
-        :: else -> skip
+        :: few == 1 && waiting[me] == 0 && mute_on == 0 -> skip
+        :: true ->
+           if
+           :: waiters[me] != 0 && waiting[me] <= LOW -> wake_waiters(me)
+           :: else -> skip
+           fi
         fi;
+        few = 0;
         may_mute();
         if
         :: mute_on != 0 && may -> mute()

@@ -379,7 +379,7 @@ static void headed_end(void *self)
 
 Test(actor, with_a_head_before_its_state)
 {
-  static const foal_behaviour run = {headed_run, NULL, "headed", "run"};
+  static const foal_behaviour run = {headed_run, NULL, "headed", "run", false};
   static const foal_type small = {"headed", sizeof(probe), headed_end};
   static const foal_type big = {"headed", 5000, headed_end};
   foal_tag a, b;

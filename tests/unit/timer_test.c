@@ -288,7 +288,7 @@ Test(timer, one_actor_may_have_many)
 /* ---- the wheel alone ---- */
 
 enum { ALARMS = 400 };
-static const foal_behaviour nothing = {NULL, NULL, "test", "nothing"};
+static const foal_behaviour nothing = {NULL, NULL, "test", "nothing", false};
 static foal__alarm alarms[ALARMS];
 
 static uint64_t soonest(void)
