@@ -74,10 +74,12 @@ void foal__conn_begin(foal__proto_tag user, foal__tcp_tag tcp, foal__config *con
   foal_assert(config != NULL && c->config == NULL);
   c->config = foal__config_share(config);
   c->protocol = config->protocol;
+  c->peer = c->peer_short;
   c->tcp = tcp;
   c->phase = FOAL__CONN_CONNECTING;
   c->credit = true;
   c->reading = true;
+  foal__set_late(user.any, config->ctx != NULL);
 }
 
 bool foal__connect(const foal_protocol *protocol, const foal_connect_options *options,

@@ -106,6 +106,7 @@ static void handshake(foal_conn *c)
   foal_assert(c->phase == FOAL__CONN_HANDSHAKE && c->ssl != NULL);
   if (foal_ssl_state(c->ssl) == FOAL_SSL_HANDSHAKE || foal__conn_has_failed(c)) return;
   c->phase = FOAL__CONN_OPEN;
+  foal__set_late(foal__self_tag(foal__user_of(c)), false);
   foal__tcp_agreed(c->tcp);
   c->protocol->opened(foal__user_of(c), c);
 }

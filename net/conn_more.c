@@ -126,6 +126,7 @@ foal_err foal_conn_start_tls(foal_conn *conn, foal_ssl_ctx *ctx, const char *nam
     return FOAL_NO_MEMORY;
   }
   conn->phase = FOAL__CONN_HANDSHAKE;
+  foal__set_late(foal__self_tag(foal__user_of(conn)), true);
   conn->stalled = false; /* nothing was left; it would hide how the handshake ends */
   foal__post_args(conn->tcp.any, upgrade);
   foal__conn_schedule(conn);

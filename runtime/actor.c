@@ -85,6 +85,15 @@ void *foal__resting_state(foal_tag who)
   return x->generation == who.generation_ ? x->state : NULL;
 }
 
+void foal__set_late(foal_tag who, bool late)
+{
+  foal__worker *w = foal__self;
+  foal_actor *x = who.slot_;
+  foal_assert(w != NULL && x != NULL && x->generation == who.generation_);
+  foal_assert(x == w->current || !x->scheduled); /* nobody else would see it in time */
+  x->flags = (uint8_t)(late ? x->flags | FOAL__LATE : x->flags & ~FOAL__LATE);
+}
+
 /* ---- sending ---- */
 
 /* Out of line, so that the usual way saves no register. */
@@ -280,7 +289,7 @@ void foal__end(foal__worker *w, foal_actor *x, foal_err why)
     foal__message_done((foal_msg *)(void *)node - 1);
   }
   if ((x->flags & FOAL__OWN_STATE) != 0) foal__state_free(x);
-  x->flags &= (uint8_t) ~(FOAL__ENDING | FOAL__OWN_STATE | FOAL__PINNED);
+  x->flags &= (uint8_t) ~(FOAL__ENDING | FOAL__OWN_STATE | FOAL__PINNED | FOAL__LATE);
   x->type = NULL;
   x->state = NULL;
   /* A tag that was valid a moment ago is stale from here on, for ever: a slot that has

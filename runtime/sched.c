@@ -32,6 +32,7 @@ enum {
   FRESH_FAIR_FULL = 4095, /* one in 4096 until a large backlog is worked off */
   FRESH_OLDEST = 16, /* of those, one in 16 is for the oldest new one: LIFO starves it */
   BACKLOG_LOW = 256,
+  LATE_EVERY = 64, /* looks at what came from elsewhere between two of `late` */
   SPIN_LOOKS = 32,
   GAP_MIN = 4,
   TURNS_UNPOLLED = 63,
@@ -159,6 +160,13 @@ static bool park(foal__worker *w)
   return true;
 }
 
+static bool any_runnable(const foal__worker *w)
+{
+  return foal__ring_count(&w->ready) + foal__ring_count(&w->fresh) +
+             foal__ring_count(&w->late) >
+         0;
+}
+
 /* Looks for inbound work for a moment before sleeping; an option, off by default. */
 static bool spin(foal__worker *w)
 {
@@ -172,7 +180,7 @@ static bool spin(foal__worker *w)
       poll_now(w, 0);
       release_due(w);
     }
-    if (foal__ring_count(&w->ready) + foal__ring_count(&w->fresh) > 0) return true;
+    if (any_runnable(w)) return true;
   }
   return false;
 }
@@ -202,6 +210,20 @@ static foal_actor *next_actor(foal__worker *w)
   if ((turn & mask) != 0 || foal__ring_count(&w->ready) == 0)
     return foal__ring_newest(&w->fresh);
   return foal__ring_oldest(&w->ready);
+}
+
+/* All others have had their turns, what the last long one caused included. */
+static foal_actor *next_late(foal__worker *w)
+{
+  w->passed = 0;
+  return foal__ring_oldest(&w->late);
+}
+
+/* Where they never have, a long turn comes among them now and then. */
+static void admit_late(foal__worker *w)
+{
+  if (++w->passed <= LATE_EVERY) return;
+  foal__ring_push(&w->ready, next_late(w));
 }
 
 /* One turn, with a look at the other workers. */
@@ -257,6 +279,7 @@ static bool poll_due(foal__worker *w)
 __attribute__((noinline)) static bool look(foal__worker *w)
 {
   (void)collect(w);
+  if (foal__ring_count(&w->late) > 0) admit_late(w);
   if (!poll_due(w)) return true;
   foal__pool_flush(w);
   poll_now(w, 0);
@@ -271,6 +294,7 @@ static void worker_loop(foal__worker *w)
     foal__probe_idle(w);
     if ((++w->turns & w->look_mask) == 0 && !look(w)) return;
     foal_actor *x = next_actor(w);
+    if (x == NULL) x = next_late(w);
     if (x != NULL) {
       if (foal__rt.workers > 1) {
         run_beside(w, x);
@@ -282,8 +306,7 @@ static void worker_loop(foal__worker *w)
     if (collect(w)) continue;
     if (foal__load(&foal__rt.stopping, relaxed) != 0) return;
     drain_check(w);
-    if (foal__ring_count(&w->ready) == 0 && foal__ring_count(&w->fresh) == 0 && !idle(w))
-      return;
+    if (!any_runnable(w) && !idle(w)) return;
   }
 }
 

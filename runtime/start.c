@@ -103,6 +103,7 @@ static void workers_close(void)
     foal__pool_close(w);
     foal__free(w->ready.items);
     foal__free(w->fresh.items);
+    foal__free(w->late.items);
   }
   foal__free(foal__rt.worker);
   foal__rt.worker = NULL;

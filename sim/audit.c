@@ -26,8 +26,8 @@ enum {
   DEPTH_MAX = 0xffff,
 };
 
-static const char *const place_names[] = {"no list", "`ready`", "`fresh`", "`arrived`",
-                                          "`waiters`"};
+static const char *const place_names[] = {"no list", "`ready`",   "`fresh`",
+                                          "`late`",  "`arrived`", "`waiters`"};
 
 /* What the slots add up to. */
 static struct {
@@ -90,6 +90,7 @@ static void walk_worker(foal__worker *w)
 {
   walk_ring(&w->ready, FOAL__SIM_READY, w->id);
   walk_ring(&w->fresh, FOAL__SIM_FRESH, w->id);
+  walk_ring(&w->late, FOAL__SIM_LATE, w->id);
   foal_actor *x = foal__load(&w->arrived, relaxed);
   for (; x != NULL; x = x->travel_next) put(x, FOAL__SIM_ARRIVED, w->id, NULL);
   walk_notified(w);
@@ -193,8 +194,8 @@ static void check_place(const foal_actor *x, const foal__sim_found *f)
     foal__sim_fail("%s is on %s, and its flags say that it is%s muted",
                    foal__sim_slot_name(x), place_names[place], muted ? "" : " not");
   }
-  bool local =
-      place == FOAL__SIM_READY || place == FOAL__SIM_FRESH || place == FOAL__SIM_ARRIVED;
+  bool local = place == FOAL__SIM_READY || place == FOAL__SIM_FRESH ||
+               place == FOAL__SIM_LATE || place == FOAL__SIM_ARRIVED;
   if (local && f->worker != owner) {
     foal__sim_fail("%s belongs to worker %u and is on %s of worker %u",
                    foal__sim_slot_name(x), owner, place_names[place], f->worker);
@@ -321,7 +322,8 @@ static void check_parked(foal__worker *w)
   const char *why = NULL;
   if (foal__load(&w->notified, relaxed) != NULL) why = "notified slots";
   if (foal__load(&w->arrived, relaxed) != NULL) why = "slots that came";
-  if (foal__ring_count(&w->ready) > 0 || foal__ring_count(&w->fresh) > 0)
+  if (foal__ring_count(&w->ready) > 0 || foal__ring_count(&w->fresh) > 0 ||
+      foal__ring_count(&w->late) > 0)
     why = "slots to run";
   if (foal__load(&foal__rt.draining, relaxed) != 0 && !w->drain_seen) why = "to drain";
   if (why != NULL) foal__sim_fail("worker %u sleeps and has %s", w->id, why);

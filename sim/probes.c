@@ -45,6 +45,7 @@ void foal__sim_probe_idle(foal__worker *w)
   foal__sim_yield();
   shuffle(&w->ready, w->ready.head);
   shuffle(&w->fresh, w->fresh.tail - 1);
+  shuffle(&w->late, w->late.head);
   foal__rt.batch = batch;
   if (foal__sim_fires(FOAL__SIM_W_short_batch))
     foal__rt.batch = 1 + foal__sim_draw(FOAL__SIM_S_order, SHORT_BATCH_MAX);

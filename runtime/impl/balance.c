@@ -53,7 +53,9 @@ static void hand_over_loaded(foal__worker *w, foal_actor *x, uint32_t to)
 static void give(foal__worker *w, uint64_t now)
 {
   uint32_t hungry = foal__load(&foal__rt.hungry, relaxed) & w->others; /* a hint */
-  uint32_t have = foal__ring_count(&w->ready);
+  /* The long turns first: they gain most. */
+  foal__ring *from = foal__ring_count(&w->late) > 1 ? &w->late : &w->ready;
+  uint32_t have = foal__ring_count(from);
   if (hungry == 0 || now < w->next_give || have < 2) return;
   w->next_give = now + foal__rt.give_cycles;
   uint32_t to = (uint32_t)__builtin_ctz(hungry);
@@ -61,10 +63,10 @@ static void give(foal__worker *w, uint64_t now)
   if (have > LOOKS_MAX) have = LOOKS_MAX;
   foal_debug_assert(to != w->id && to < foal__rt.workers);
   for (uint32_t i = 0; i < have; i++) {
-    foal_actor *x = foal__ring_oldest(&w->ready);
+    foal_actor *x = foal__ring_oldest(from);
     foal_assert(x != NULL); /* there are `have` of them */
     if (given == want || !may_move(x) || !worth_moving(x) || x->queued > UINT16_MAX) {
-      foal__ring_push(&w->ready, x);
+      foal__ring_push(from, x);
       continue;
     }
     hand_over_loaded(w, x, to);

@@ -50,13 +50,14 @@ typedef struct foal__watcher {
 typedef struct foal__timer foal__timer;
 
 enum {
-  FOAL__PINNED = 1,    /* never leaves its worker */
-  FOAL__MUTED = 2,     /* waits on somebody's `waiters`; counts as scheduled */
-  FOAL__ENDING = 4,    /* ends after the current behaviour */
-  FOAL__IN_POOL = 8,   /* free, on the free list of its home */
-  FOAL__RAN = 16,      /* had its first run */
-  FOAL__RETIRED = 32,  /* used up its generations: never reused */
-  FOAL__OWN_STATE = 64 /* the state has memory of its own */
+  FOAL__PINNED = 1,     /* never leaves its worker */
+  FOAL__MUTED = 2,      /* waits on somebody's `waiters`; counts as scheduled */
+  FOAL__ENDING = 4,     /* ends after the current behaviour */
+  FOAL__IN_POOL = 8,    /* free, on the free list of its home */
+  FOAL__RAN = 16,       /* had its first run */
+  FOAL__RETIRED = 32,   /* used up its generations: never reused */
+  FOAL__OWN_STATE = 64, /* the state has memory of its own */
+  FOAL__LATE = 128      /* waits on `late` */
 };
 
 struct foal_actor {
@@ -158,6 +159,8 @@ struct foal__worker {
   void (*flush)(void *self);
   foal__ring ready; /* FIFO: every normal wake-up */
   foal__ring fresh; /* LIFO: first run of a new actor: depth first, bounded memory */
+  foal__ring late;  /* FIFO: long turns that let all others go first */
+  uint32_t passed;  /* looks since the last one of `late` */
   uint32_t owned;   /* slots made here, wherever they are, and others that are here */
   uint32_t tick;
   uint32_t unsampled;            /* turns until one is timed, while somebody is hungry */

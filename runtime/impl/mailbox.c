@@ -148,7 +148,7 @@ __attribute__((noinline)) static void send_seldom(foal__worker *w, foal_actor *x
 static inline bool is_ordinary(const foal_actor *x, uintptr_t word)
 {
   return (word == FOAL__IDLE || !foal__inbox_has_mail(word)) &&
-         (x->flags & FOAL__RAN) != 0;
+         (x->flags & (FOAL__RAN | FOAL__LATE)) == FOAL__RAN;
 }
 
 void foal__send(foal__worker *w, foal_actor *x, foal_msg *m)
@@ -223,7 +223,7 @@ static void arrive(foal__worker *w, foal_actor *x)
   w->backlog += x->carried; /* what came in since the hand-over was counted already */
   x->carried = 0;
   x->flags |= FOAL__RAN;
-  foal__ring_push(&w->ready, x);
+  foal__enqueue(w, x);
 }
 
 /* There is no memory for one more here: it lives at home, where there is room. */

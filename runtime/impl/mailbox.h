@@ -102,16 +102,29 @@ static inline uint32_t foal__ring_count(const foal__ring *ring)
   return ring->tail - ring->head;
 }
 
+/* On this queue if there is memory for one more, else on `ready`, where there is room. */
+static inline void foal__enqueue_on(foal__worker *w, foal__ring *ring, foal_actor *x)
+{
+  bool room = ring == &w->ready || foal__ring_reserve(ring, foal__ring_count(ring) + 1);
+  foal__ring_push(room ? ring : &w->ready, x);
+}
+
+/* To its next turn, when it has had one here. */
+static inline void foal__enqueue(foal__worker *w, foal_actor *x)
+{
+  foal__enqueue_on(w, (x->flags & FOAL__LATE) != 0 ? &w->late : &w->ready, x);
+}
+
 static inline void foal__schedule(foal__worker *w, foal_actor *x)
 {
   foal_debug_assert(!x->scheduled);
   x->scheduled = 1;
-  bool ran = (x->flags & FOAL__RAN) != 0;
+  bool ran = (x->flags & (FOAL__RAN | FOAL__LATE)) != 0;
   x->flags |= FOAL__RAN;
-  if (ran || !foal__ring_reserve(&w->fresh, foal__ring_count(&w->fresh) + 1)) {
-    foal__ring_push(&w->ready, x);
+  if (ran) {
+    foal__enqueue(w, x);
   } else {
-    foal__ring_push(&w->fresh, x);
+    foal__enqueue_on(w, &w->fresh, x);
   }
 }
 

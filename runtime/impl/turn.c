@@ -46,7 +46,7 @@ static void mute(foal__worker *w, foal_actor *x)
   foal_debug_assert(on != NULL && on != x);
   if (m ==
       NULL) { /* no memory for the look: better an overfull mailbox than a lost actor */
-    foal__ring_push(&w->ready, x);
+    foal__enqueue(w, x);
     return;
   }
   m->behaviour_ = &look;
@@ -213,13 +213,13 @@ static void dispose(foal__worker *w, foal_actor *x)
   if (may_mute(w, x)) {
     if (!foal__follow(w, x, w->mute_on)) mute(w, x);
   } else if (x->head != NULL) {
-    foal__ring_push(&w->ready, x);
+    foal__enqueue(w, x);
   } else if (foal__pull(w, x)) {
     return;
   } else if (rest(w, x)) {
     settle(w, x);
   } else {
-    foal__ring_push(&w->ready, x);
+    foal__enqueue(w, x);
   }
 }
 

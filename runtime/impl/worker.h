@@ -72,6 +72,11 @@ void *foal__fresh_state(foal_tag who);
  * elsewhere. */
 void *foal__resting_state(foal_tag who);
 
+/* Whether the turns of an actor are so long that all others go first, one of them between
+ * two rounds of those. For the actor whose turn it is, or one that was just made and
+ * nobody knows of yet. */
+void foal__set_late(foal_tag who, bool late);
+
 /* Whether this worker has left its loop: actors are only ended any more. */
 bool foal__leaving(void);
 

@@ -12,6 +12,7 @@ typedef enum foal__sim_place {
   FOAL__SIM_NOWHERE,
   FOAL__SIM_READY,
   FOAL__SIM_FRESH,
+  FOAL__SIM_LATE,
   FOAL__SIM_ARRIVED,
   FOAL__SIM_WAITING,
 } foal__sim_place;
