@@ -44,7 +44,7 @@ static bool set_up(foal_ssl_ctx *ctx, const https_args *args)
   static const char *const protocols[] = {"http/1.1"};
   foal_err err = set_certificate(ctx, args);
   if (err == FOAL_OK) err = foal_ssl_ctx_alpn_server(ctx, protocols, 1);
-  if (err == FOAL_OK) err = foal_ssl_ctx_tickets(ctx, 2);
+  if (err == FOAL_OK) err = foal_ssl_ctx_tickets(ctx, (unsigned)args->tickets);
   if (err == FOAL_OK && args->ticket_keys)
     err = foal_ssl_ctx_ticket_key_file(ctx, args->ticket_keys);
   if (err == FOAL_OK && args->ciphers) err = foal_ssl_ctx_ciphers(ctx, args->ciphers);

@@ -32,6 +32,8 @@ static const option options[] = {
     {"echo", FLAG, AT(echo), 0, NULL, "answer every request with its own body"},
     {"ciphers", TEXT, AT(ciphers), 0, "LIST", "cipher list of TLS 1.2"},
     {"suites", TEXT, AT(suites), 0, "LIST", "cipher suites of TLS 1.3"},
+    {"tickets", NUMBER, AT(tickets), FOAL_TICKETS_MAX, "N",
+     "session tickets a handshake, 0: nobody resumes (2)"},
     {"ticket-keys", TEXT, AT(ticket_keys), 0, "F",
      "80 random bytes a key, new one first (a key of its own)"},
     {"client-ca", TEXT, AT(client_ca), 0, "F", "authorities of client certificates, PEM"},
@@ -143,6 +145,7 @@ bool https_args_read(https_args *args, int argc, char **argv)
 {
   *args = (https_args){.host = "127.0.0.1",
                        .port = 8443,
+                       .tickets = 2,
                        .header_timeout_ms = 10000,
                        .idle_timeout_ms = 60000};
   for (int at = 1; at < argc;)

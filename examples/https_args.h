@@ -18,6 +18,7 @@ typedef struct https_args {
   const char *client_cert;
   uint64_t port;
   uint64_t workers;
+  uint64_t tickets;
   uint64_t header_timeout_ms;
   uint64_t idle_timeout_ms;
   uint64_t max_body;

@@ -143,7 +143,7 @@ FOAL_API foal_err foal_ssl_ctx_tickets(foal_ssl_ctx *ctx, unsigned count) FOAL_M
 /** Sets the keys of the tickets. Without, the context has a random one of its own.
  *  ctx    borrowed, unfrozen
  *  keys   borrowed array; the first encrypts, all decrypt, and an old one's ticket is
- *         renewed
+ *         renewed; one of TLS 1.3 is with each resumption
  *  count  1 .. FOAL_TICKET_KEYS_MAX
  *  runs   anywhere
  *  fails  FOAL_FROZEN, FOAL_BAD_ARGUMENT, FOAL_NO_MEMORY

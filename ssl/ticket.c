@@ -2,10 +2,11 @@
  * contexts.
  *
  * Without keys OpenSSL's own random key of the context is used. With keys the first one
- * encrypts and all decrypt; a ticket under an older key is accepted and renewed. The
- * sessions in tickets carry their session id context, a digest over who is trusted and
- * over the name that the client asked for (hello.c), so a ticket is worth nothing under
- * another name or a context that wants something else from clients.                    */
+ * encrypts and all decrypt; a ticket under an older key is accepted and renewed, one of
+ * TLS 1.3 under any. The sessions in tickets carry their session id context, a digest
+ * over who is trusted and over the name that the client asked for (hello.c), so a ticket
+ * is worth nothing under another name or a context that wants something else from
+ * clients.                                                                             */
 #include "impl/check.h"
 #include "impl/ctx.h"
 #include "impl/session.h"
@@ -106,7 +107,9 @@ static int on_ticket_key(SSL *tls, unsigned char *name, unsigned char *iv,
     if (!set_mac(mac, &keys[i])) return BROKEN;
     if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys[i].cipher, iv) != 1)
       return BROKEN;
-    return i == 0 ? GOOD : RENEW;
+    /* Tickets of TLS 1.3 are used once: without a new one every second connection would
+     * be a full handshake. */
+    return i == 0 && SSL_version(tls) < TLS1_3_VERSION ? GOOD : RENEW;
   }
   return NOT_FOUND;
 }

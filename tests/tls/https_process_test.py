@@ -38,7 +38,7 @@ class CommandLine(unittest.TestCase):
         done = run(PROGRAM, "--help")
         self.assertEqual(done.returncode, 0)
         for option in ("port", "host", "cert", "key", "root", "workers", "echo", "ciphers",
-                       "suites", "ticket-keys", "client-ca", "client-cert", "header-timeout-ms",
+                       "suites", "tickets", "ticket-keys", "client-ca", "client-cert", "header-timeout-ms",
                        "idle-timeout-ms", "max-body", "max-connections", "access-log"):
             self.assertIn(f"--{option} ", done.stdout.decode())
 

@@ -108,6 +108,33 @@ class Shared(Case):
                 self.assertEqual((first.resumed, second.resumed), (False, True))
 
 
+class Count(Case):
+    """As many tickets as were asked for, and one more with each resumption."""
+
+    def test_tickets(self):
+        for count in (0, 1, 3):
+            program = Program(HTTPS, "--port", "0", "--cert", self.cert, "--key", self.key,
+                              "--tickets", str(count))
+            with program as server, self.subTest(tickets=count):
+                peer = self.ask(server.port, "1.3", keep="some")
+                self.assertEqual(peer.text.count("New Session Ticket arrived"), count)
+                if count > 0:
+                    again = self.ask(server.port, "1.3", use="some")
+                    self.assertTrue(again.resumed)
+                    self.assertEqual(again.text.count("New Session Ticket arrived"), 1)
+
+    def test_ten_in_a_row(self):
+        """A session of TLS 1.3 is used once, so there is a new one each time."""
+        for keys in (None, self.key_file(0)):
+            with self.https(keys) as server:
+                for version in VERSIONS:
+                    self.assertFalse(self.resumes(server.port, version, keep="0"))
+                    for n in range(10):
+                        names = dict(use=str(n), keep=str(n + 1)) if version == "1.3" else \
+                            dict(use="0")
+                        self.assertTrue(self.resumes(server.port, version, **names), (version, n))
+
+
 class Rotation(Case):
     """A new key in front, then the old one away."""
 

@@ -1,5 +1,6 @@
 /* ssl_ticket_test.c - sessions that are resumed, and those that must not be. */
 #include "foal_test.h"
+#include "runtime/bufq.h"
 #include "ssl/impl/ctx.h"
 #include "tls/pair.h"
 
@@ -315,6 +316,67 @@ Test(ssl_ticket, hosts_share_ticket_keys)
     foal_buf_drop(&saved);
     end_sessions(&p);
     for (int k = 0; k < 4; k++) foal_ssl_ctx_drop(&hosts[k]);
+    pair_end(&p);
+  }
+}
+
+/* Connects with the session and puts the one that is there afterwards in its place; true
+ * when it was resumed and, where sessions are to be used once (RFC 8446 C.4), the new one
+ * is another. */
+static bool resumes_and_renews(pair *p, foal_slot *kept, foal_tls version) FOAL_TURN;
+
+static bool resumes_and_renews(pair *p, foal_slot *kept, foal_tls version)
+{
+  foal_buf *session, *next;
+  if (!foal_slot_take(kept, &session)) return false;
+  p->server = foal_ssl_server(p->server_ctx);
+  p->client = foal_ssl_client_resume(p->client_ctx, "a.test", session);
+  pair_pump(p);
+  (void)hear(p->client, 0);
+  bool resumed = foal_ssl_resumed(p->client), good = false;
+  if (foal_ssl_save(p->client, &next)) {
+    size_t len = foal_buf_len(next);
+    bool same = len == foal_buf_len(session) &&
+                memcmp(foal_buf_data(next), foal_buf_data(session), len) == 0;
+    good = resumed && (!same || version < FOAL_TLS_1_3);
+    foal_slot_put(kept, &next);
+  }
+  foal_buf_drop(&session);
+  end_sessions(p);
+  return good;
+}
+
+/* The session of a first, full handshake. */
+static bool first_session(pair *p, foal_slot *kept) FOAL_TURN;
+
+static bool first_session(pair *p, foal_slot *kept)
+{
+  foal_buf *session;
+  pair_begin(p, "a.test");
+  pair_pump(p);
+  (void)hear(p->client, 0);
+  bool got = foal_ssl_save(p->client, &session);
+  if (got) foal_slot_put(kept, &session);
+  end_sessions(p);
+  return got;
+}
+
+/* Whoever uses each session once is given a new one each time. */
+Test(ssl_ticket, ten_resumptions_in_a_row_stay_resumptions)
+{
+  turn_of_test();
+  static const foal_ticket_key key = {"the key's name.", {5}, {6}};
+  for (int i = 0; i < 8; i++) {
+    pair p;
+    foal_slot kept = {0};
+    pair_prepare(&p);
+    cr_assert_eq(foal_ssl_ctx_versions(p.client_ctx, both[i % 2], both[i % 2]), FOAL_OK);
+    cr_assert_eq(foal_ssl_ctx_tickets(p.server_ctx, (unsigned)(1 + i / 2 % 2)), FOAL_OK);
+    if (i >= 4) cr_assert_eq(foal_ssl_ctx_ticket_keys(p.server_ctx, &key, 1), FOAL_OK);
+    cr_assert(first_session(&p, &kept));
+    for (int n = 1; n <= 10; n++)
+      cr_expect(resumes_and_renews(&p, &kept, both[i % 2]), "case %d, number %d", i, n);
+    foal_slot_clear(&kept);
     pair_end(&p);
   }
 }
