@@ -7,9 +7,11 @@
 
 #include "impl/bio.h"
 #include "impl/check.h"
+#include "impl/library.h"
 #include "impl/session.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 static int live;
@@ -179,14 +181,15 @@ static void become_ready(foal_ssl *s)
 void foal__ssl_step(foal_ssl *s)
 {
   foal_check(s->status == FOAL_SSL_HANDSHAKE && s->tls != NULL);
+  OSSL_LIB_CTX *before = foal__library_enter();
   foal__ossl_clear();
   int done = SSL_do_handshake(s->tls);
-  if (done == 1) {
+  int code = done == 1 ? SSL_ERROR_NONE : SSL_get_error(s->tls, done);
+  foal__library_leave(before);
+  if (code == SSL_ERROR_NONE)
     become_ready(s);
-  } else {
-    int code = SSL_get_error(s->tls, done);
-    if (code != SSL_ERROR_WANT_READ) foal__ssl_refused(s, code);
-  }
+  else if (code != SSL_ERROR_WANT_READ)
+    foal__ssl_refused(s, code);
   foal__ossl_clear();
 }
 
