@@ -140,7 +140,9 @@ static foal_err use(foal_ssl_ctx *ctx, STACK_OF(X509) * certs, EVP_PKEY *key,
   foal_err err = check_time(ctx, from[0]->name, leaf);
   if (err != FOAL_OK) return err;
   (void)sk_X509_shift(certs);
-  int ok = SSL_CTX_use_cert_and_key(ctx->tls, leaf, key, certs, 1);
+  /* An empty chain would be copied for every session. */
+  STACK_OF(X509) *rest = sk_X509_num(certs) > 0 ? certs : NULL;
+  int ok = SSL_CTX_use_cert_and_key(ctx->tls, leaf, key, rest, 1);
   if (ok == 1) foal__ctx_note_expiry(ctx, leaf, key);
   X509_free(leaf);
   if (ok == 1) return FOAL_OK;

@@ -170,10 +170,29 @@ static bool accept_peer(foal_ssl *s)
   return false;
 }
 
+/* Another kind of key has no use for the numbers: they are wiped and given back. */
+static void empty_key(EVP_PKEY *key)
+{
+  (void)EVP_PKEY_set_type(key, EVP_PKEY_HMAC);
+  EVP_PKEY_free(key);
+}
+
+/* The keys of the exchange have done their work. OpenSSL would keep them, the secret one
+ * too, for as long as the connection lives. */
+static void forget_exchange(SSL *tls)
+{
+  EVP_PKEY *key = NULL;
+  if (SSL_get_tmp_key(tls, &key) == 1) empty_key(key);
+  key = NULL;
+  if (SSL_get_peer_tmp_key(tls, &key) == 1) empty_key(key);
+}
+
 static void become_ready(foal_ssl *s)
 {
+  forget_exchange(s->tls);
   if (!accept_peer(s)) return;
   s->status = FOAL_SSL_READY;
+  s->tls_1_3 = SSL_version(s->tls) >= TLS1_3_VERSION;
   s->quiet_bytes = 0;
   s->key_updates = 0;
 }
@@ -233,8 +252,7 @@ bool foal__ssl_rekey(foal_ssl *s, bool ask_peer)
   int kind = ask_peer ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
   /* OpenSSL refuses a second one while one is due; one is enough. */
   bool due = SSL_get_key_update_type(s->tls) != SSL_KEY_UPDATE_NONE;
-  bool ok =
-      SSL_version(s->tls) >= TLS1_3_VERSION && (due || SSL_key_update(s->tls, kind) == 1);
+  bool ok = s->tls_1_3 && (due || SSL_key_update(s->tls, kind) == 1);
   foal__ossl_clear();
   s->key_due = s->key_due || ok;
   s->keys_new = s->keys_new || ok;

@@ -143,9 +143,9 @@ static void on_info(const SSL *tls, int where, int value)
     s->alert_out = (uint16_t)(value & 0xff);
   if ((where & SSL_CB_LOOP) == 0) return;
   OSSL_HANDSHAKE_STATE state = SSL_get_state(tls);
-  if ((state == TLS_ST_SR_KEY_UPDATE || state == TLS_ST_CR_KEY_UPDATE) &&
-      s->key_updates < UINT8_MAX)
-    s->key_updates++;
+  if (state != TLS_ST_SR_KEY_UPDATE && state != TLS_ST_CR_KEY_UPDATE) return;
+  s->update_seen = true;
+  if (s->key_updates < UINT8_MAX) s->key_updates++;
 }
 
 static void on_secret(const SSL *tls, const char *line)

@@ -50,12 +50,12 @@ void foal_ssl_receive(foal_ssl *s, foal_buf **cipher)
 }
 
 /* Makes room to decrypt into. What OpenSSL holds of an unfinished record was counted as
- * quiet, so the sum is at least what can come out. */
-static bool open_fill(foal_ssl *s)
+ * quiet, so the sum is at least what can come out; `held` is what it has decrypted. */
+static bool open_fill(foal_ssl *s, size_t held)
 {
   if (s->fill.room > 0) return true;
   foal__fill_finish(&s->fill, &s->plain);
-  size_t wanted = foal__ssl_in_bytes(s) + s->quiet_bytes + (size_t)SSL_pending(s->tls);
+  size_t wanted = foal__ssl_in_bytes(s) + s->quiet_bytes + held;
   if (foal__fill_open(&s->fill, wanted < FOAL_SSL_CHUNK ? wanted : FOAL_SSL_CHUNK))
     return true;
   foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory for a plaintext buffer");
@@ -76,10 +76,10 @@ static void read_stopped(foal_ssl *s, int code)
   foal__drain_clear(&s->reading);
 }
 
-static bool decrypt_once(foal_ssl *s)
+static bool decrypt_once(foal_ssl *s, size_t held)
 {
   size_t n = 0;
-  if (!open_fill(s)) return false;
+  if (!open_fill(s, held)) return false;
   foal__ossl_clear();
   int ok = SSL_read_ex(s->tls, s->fill.at, s->fill.room, &n);
   if (ok == 1) {
@@ -97,11 +97,14 @@ static bool decrypt_once(foal_ssl *s)
 
 void foal__ssl_decrypt(foal_ssl *s, size_t want)
 {
+  size_t held = 0; /* decrypted bytes in OpenSSL: none, unless they filled the buffer */
   while (s->status == FOAL_SSL_READY || s->status == FOAL_SSL_SHUT) {
-    bool half = SSL_pending(s->tls) > 0;
-    if (!half && (s->plain_bytes >= want || foal__ssl_in_bytes(s) == 0)) break;
-    if (!decrypt_once(s)) break;
+    if (held == 0 && (s->plain_bytes >= want || foal__ssl_in_bytes(s) == 0)) break;
+    if (!decrypt_once(s, held)) break;
+    held = s->fill.room > 0 ? 0 : (size_t)SSL_pending(s->tls);
   }
+  if (!s->update_seen) return;
+  s->update_seen = false;
   bool speaks = s->status == FOAL_SSL_READY || s->status == FOAL_SSL_CLOSING;
   if (speaks && SSL_get_key_update_type(s->tls) != SSL_KEY_UPDATE_NONE) s->key_due = true;
 }
@@ -240,7 +243,7 @@ bool foal_ssl_can_send(const foal_ssl *s)
 
 static size_t sealed_bytes(const foal_ssl *s)
 {
-  return SSL_version(s->tls) >= TLS1_3_VERSION ? SEALED_1_3_BYTES : SEALED_BYTES;
+  return s->tls_1_3 ? SEALED_1_3_BYTES : SEALED_BYTES;
 }
 
 /* How much text the next record takes, so that its ciphertext fits into the buffer being
@@ -399,6 +402,7 @@ bool foal_ssl_send(foal_ssl *s, foal_buf **cipher)
 {
   foal_check(s != NULL && cipher != NULL);
   foal__ssl_encrypt(s);
+  if (s->out_bytes == 0 && !foal__fill_is_open(&s->writing)) return false;
   if (!foal_bufq_take(&s->out, cipher) && !foal__fill_take(&s->writing, cipher))
     return false;
   handed_out(s, foal_buf_len(*cipher));

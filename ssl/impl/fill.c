@@ -18,6 +18,7 @@ bool foal__fill_open(foal__fill *f, size_t room)
 
 bool foal__fill_take(foal__fill *f, foal_buf **out)
 {
+  if (!foal__fill_is_open(f)) return false;
   if (f->len == 0) {
     foal__fill_clear(f);
     return false;
@@ -36,6 +37,7 @@ void foal__fill_finish(foal__fill *f, foal_bufq *q)
 
 void foal__fill_clear(foal__fill *f)
 {
+  if (!foal__fill_is_open(f)) return;
   foal_slot_clear(&f->slot);
   memset(f, 0, sizeof *f);
 }

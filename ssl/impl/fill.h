@@ -23,6 +23,12 @@ typedef struct foal__drain {
   uint32_t left;
 } foal__drain;
 
+/* Whether there is one. */
+static inline bool foal__fill_is_open(const foal__fill *f)
+{
+  return f->at != NULL;
+}
+
 /* Begins a new buffer of at least this room; there must be none. False: out of memory. */
 bool foal__fill_open(foal__fill *f, size_t room) FOAL_MUST;
 

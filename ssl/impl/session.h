@@ -65,13 +65,15 @@ struct foal_ssl {
   uint8_t stop;   /* foal__stop */
   uint8_t key_updates;
   bool server : 1;
-  bool close_due : 1;  /* close_notify is to be sent when text is empty */
-  bool close_sent : 1; /* it was given to OpenSSL */
-  bool end_seen : 1;   /* the peer's close_notify */
-  bool ended : 1;      /* the transport's end */
-  bool key_due : 1;    /* a key update is to be sent */
-  bool keys_new : 1;   /* nothing was sealed, nothing sent since the last one of ours */
-  bool hello_seen : 1; /* a server knows which context serves */
+  bool close_due : 1;   /* close_notify is to be sent when text is empty */
+  bool close_sent : 1;  /* it was given to OpenSSL */
+  bool end_seen : 1;    /* the peer's close_notify */
+  bool ended : 1;       /* the transport's end */
+  bool key_due : 1;     /* a key update is to be sent */
+  bool keys_new : 1;    /* nothing was sealed, nothing sent since the last one of ours */
+  bool hello_seen : 1;  /* a server knows which context serves */
+  bool tls_1_3 : 1;     /* what was agreed */
+  bool update_seen : 1; /* the peer has new keys, and may want us to have some */
   foal_ssl_counts counts;
 };
 
