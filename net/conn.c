@@ -6,12 +6,14 @@
  * called in any of them: what they want done is done at the end of the turn. */
 #include "impl/conn_state.h"
 
+#include "../runtime/impl/alloc.h"
 #include "../runtime/impl/assert.h"
 #include "../runtime/impl/worker.h"
 #include "../runtime/log.h"
 #include "../ssl/info.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { EXPECT_BYTES_MAX = 65536, PASSES_A_TURN = 4, TARGET_BYTES = 264 };
 
@@ -145,14 +147,37 @@ static void foal__proto_on_local(foal__proto *user, foal__addr local)
   c->local = local;
 }
 
+/* false: out of memory, which only a long address needs. */
+static bool note_peer(foal_conn *c, const foal__addr *peer) FOAL_TURN;
+static bool note_peer(foal_conn *c, const foal__addr *peer)
+{
+  char text[FOAL__ADDR_TEXT_MAX];
+  foal__addr_text(peer, text);
+  size_t size = strlen(text) + 1;
+  foal_assert(c->peer == c->peer_short);
+  char *to = size <= sizeof c->peer_short ? c->peer_short : foal__alloc(size);
+  if (to == NULL) return false;
+  memcpy(to, text, size);
+  c->peer = to;
+  return true;
+}
+
+static void forget_peer(foal_conn *c) FOAL_TURN;
+static void forget_peer(foal_conn *c)
+{
+  if (c->peer != c->peer_short) foal__free(c->peer);
+  c->peer = c->peer_short;
+}
+
 FOAL_HANDLE1(foal__proto, connected, foal__addr, peer)
 static void foal__proto_on_connected(foal__proto *user, foal__addr peer)
 {
   foal_conn *c = foal__conn_of(user);
   foal_assert(c->config != NULL);
   if (c->phase != FOAL__CONN_CONNECTING) return;
-  foal__addr_text(&peer, c->peer);
-  if (c->config->ctx != NULL) {
+  if (!note_peer(c, &peer)) {
+    foal__conn_fail(c, (foal__cause){FOAL_NO_MEMORY, 0});
+  } else if (c->config->ctx != NULL) {
     begin_tls(c);
   } else {
     c->phase = FOAL__CONN_OPEN;
@@ -289,6 +314,7 @@ FOAL_TRUSTED void foal__conn_end(void *self)
   foal_bufq_clear(&c->in);
   foal__conn_forget_out(c);
   foal__receipts_drop(&c->receipts);
+  forget_peer(c);
   foal__config_drop(&c->config);
 }
 

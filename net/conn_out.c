@@ -43,8 +43,8 @@ size_t foal__conn_queued(const foal_conn *c)
 static size_t waiting(const foal_conn *c) FOAL_TURN;
 static size_t waiting(const foal_conn *c)
 {
-  size_t leaves = c->credit ? staged(c) : 0;
-  return foal__conn_queued(c) - (leaves < STAGE_BYTES ? leaves : STAGE_BYTES);
+  size_t here = staged(c), leaves = c->credit ? here : 0;
+  return foal_bufq_bytes(&c->out) + here - (leaves < STAGE_BYTES ? leaves : STAGE_BYTES);
 }
 
 /* Whoever is told that there is none is told when there is some: the queue can be full
@@ -125,8 +125,8 @@ static size_t borne_growth(const foal_conn *c)
 static void watch_growth(foal_conn *c) FOAL_TURN;
 static void watch_growth(foal_conn *c)
 {
-  size_t queued = foal__conn_queued(c);
   if (!c->blocked) return;
+  size_t queued = foal__conn_queued(c);
   if (c->floor_bytes != SIZE_MAX && queued > c->floor_bytes + borne_growth(c))
     c->held = true;
   if (queued < c->floor_bytes) c->floor_bytes = queued;
@@ -283,9 +283,20 @@ static void finish(foal_conn *c)
   foal__tcp_close(c->tcp);
 }
 
+/* Only a buffer that is on its way is between the last turn and the next: no receipt, no
+ * byte, no word of the session, no user that wants room or waits for the end. */
+static bool is_content(const foal_conn *c) FOAL_TURN;
+static bool is_content(const foal_conn *c)
+{
+  return c->phase == FOAL__CONN_OPEN && !c->finish && !c->blocked &&
+         c->receipts == NULL && foal__conn_queued(c) == 0 &&
+         (c->ssl == NULL || !foal_ssl_can_send(c->ssl));
+}
+
 void foal__conn_put_out(foal_conn *c)
 {
   foal_assert(c->config != NULL);
+  c->content = false;
   for (int asks = 0;;) {
     if (c->phase == FOAL__CONN_CONNECTING || c->phase >= FOAL__CONN_LINGER) return;
     stage(c);
@@ -297,7 +308,18 @@ void foal__conn_put_out(foal_conn *c)
   }
   watch_growth(c);
   c->asking = owes_sendable(c);
+  c->content = !c->credit && is_content(c);
   if (c->credit && (foal__conn_queued(c) == 0 || foal__conn_has_failed(c))) finish(c);
+}
+
+bool foal__conn_credit_now(foal__proto_tag user)
+{
+  foal__proto *state = foal__resting_state(user.any);
+  if (state == NULL) return false;
+  foal_conn *c = foal__conn_of(state);
+  foal_assert(c->config != NULL && !c->credit);
+  c->credit = c->content && c->receipts == NULL;
+  return c->credit;
 }
 
 FOAL_HANDLE_ISO(foal__proto, credit)

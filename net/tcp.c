@@ -392,6 +392,10 @@ void foal__tcp_wrote(foal__tcp *self, foal_buf **b, foal__cause cause)
   }
   foal__count(FOAL__C_bytes_out, (int64_t)foal_buf_len(*b));
   foal__tcp_touch(self);
+  if (foal__conn_credit_now(self->user)) {
+    foal_buf_drop(b);
+    return;
+  }
   foal_buf_truncate(*b, 0);
   foal__proto_credit(self->user, b);
 }

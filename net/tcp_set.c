@@ -61,3 +61,21 @@ static void foal__tcp_on_upgrade(foal__tcp *self)
   }
   foal__tcp_rearm(self);
 }
+
+FOAL_HANDLE0(foal__tcp, agreed)
+static void foal__tcp_on_agreed(foal__tcp *self)
+{
+  foal__tcp_check(self);
+  if (!self->handshaking) return;
+  self->handshaking = false;
+  self->upgraded = self->config->ctx == NULL;
+  if (self->begun) {
+    foal__listening_tag listener = {self->config->listener};
+    self->begun = false;
+    foal__listening_agreed(listener);
+  }
+  if (self->phase != FOAL__TCP_OPEN) return;
+  self->phase_due_ms = 0;
+  foal__tcp_touch(self);
+  foal__tcp_rearm(self);
+}

@@ -6,7 +6,6 @@
 #include "impl/tcp_state.h"
 
 #include "../runtime/impl/assert.h"
-#include "../runtime/impl/clock.h"
 #include "impl/resolver.h"
 
 /* ---- deadlines ---- */
@@ -14,8 +13,7 @@
 void foal__tcp_touch(foal__tcp *self)
 {
   foal_assert(self != NULL);
-  /* Under the poll the worker's own time is that of before it slept. */
-  if (self->idle_ms != 0) self->active_ms = foal__clock_ns() / 1000000;
+  if (self->idle_ms != 0) self->active_ms = foal__recent_ms();
 }
 
 static bool idles(const foal__tcp *self)

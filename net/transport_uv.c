@@ -1,11 +1,13 @@
 /* transport_uv.c - stream sockets on libuv.
  *
- * At most one write is in flight: it is tried at once, what the system does not take
- * waits in one uv_write whose request owns the buffer. Reads go into the worker's 64
- * KiB buffer; small reads are copied out so that it stays hot, big ones move on as
- * they are. Nothing is handed to libuv that an actor owns: a sock and its requests
- * free themselves in their callbacks. Belongs to the thread of the worker the sock was
- * made on. */
+ * libuv tells when there is something to read; reading and writing is done here, with
+ * recv and send, which cost less than the read and write that libuv calls. It is never
+ * given a buffer, so it never reads by itself. At most one write is in flight: it is
+ * tried at once, what the system does not take waits in one uv_write whose request owns
+ * the buffer. Reads go into the worker's 64 KiB buffer; small reads are copied out so
+ * that it stays hot, big ones move on as they are. Nothing is handed to libuv that an
+ * actor owns: a sock and its requests free themselves in their callbacks. Belongs to
+ * the thread of the worker the sock was made on. */
 #include "impl/transport.h"
 
 #include "../runtime/bufq.h"
@@ -34,14 +36,14 @@ typedef struct writing {
 } writing;
 
 struct foal__sock {
-  uv_tcp_t tcp;      /* first: a handle is its sock */
-  foal__tcp *owner;  /* NULL: nobody listens any more */
-  foal_slot reading; /* between the two halves of a read */
-  bool wanted;       /* the owner wants to read */
-  bool started;      /* libuv reads */
-  bool skipped;      /* it wanted to although the owner does not */
-  size_t run;        /* bytes the system took since it was full */
-  size_t last_run;   /* and how many it took before it was full; 0: not known */
+  uv_tcp_t tcp;     /* first: a handle is its sock */
+  foal__tcp *owner; /* NULL: nobody listens any more */
+  int fd;           /* of the socket once it is connected; libuv's */
+  bool wanted;      /* the owner wants to read */
+  bool started;     /* libuv tells when there is something */
+  bool skipped;     /* it told although the owner does not want to know */
+  size_t run;       /* bytes the system took since it was full */
+  size_t last_run;  /* and how many it took before it was full; 0: not known */
 };
 
 static foal__poller *poller_of(const foal__sock *sock)
@@ -90,6 +92,7 @@ foal__cause foal__sock_adopt(foal__sock *sock, int fd)
     foal__transport_drop(fd);
     return foal__cause_of(status);
   }
+  sock->fd = fd;
   set_nodelay(sock);
   return foal__cause_of(0);
 }
@@ -102,6 +105,7 @@ static void on_connect(uv_connect_t *req, int status)
   foal__sock *sock = (foal__sock *)req->data;
   foal__free((connecting *)(void *)req);
   if (status == UV_ECANCELED || is_closing(sock) || sock->owner == NULL) return;
+  if (status == 0) status = uv_fileno((const uv_handle_t *)&sock->tcp, &sock->fd);
   if (status == 0) set_nodelay(sock);
   foal__cause cause = foal__cause_of(status);
   if (status == UV_ETIMEDOUT) cause.err = FOAL_TIMEOUT_CONNECT;
@@ -170,19 +174,6 @@ foal__addr foal__sock_local(const foal__sock *sock)
 
 /* ---- reading ---- */
 
-/* Without a buffer libuv gives up for this pass, reports UV_ENOBUFS and asks again. */
-FOAL_TRUSTED static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
-{
-  foal__sock *sock = (foal__sock *)handle;
-  foal_buf *b;
-  (void)suggested;
-  *out = uv_buf_init(NULL, 0);
-  foal_assert(!foal_slot_full(&sock->reading));
-  if (!sock->wanted || !foal__read_buf_take(&b)) return;
-  *out = uv_buf_init((char *)foal_buf_tail(b), (unsigned)foal_buf_room(b));
-  foal_slot_put(&sock->reading, &b);
-}
-
 /* Gives the read buffer away: as it is, or a copy of the n bytes in it. */
 static void deliver(foal__sock *sock, foal_buf **b, size_t n) FOAL_LOOP FOAL_TAKES(*b);
 static void deliver(foal__sock *sock, foal_buf **b, size_t n)
@@ -224,22 +215,47 @@ static void skip(foal__sock *sock)
   sock->skipped = true;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused) FOAL_LOOP;
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *unused)
+/* One read: where it does not take all there is, the next pass tells again. */
+static void read_once(foal__sock *sock) FOAL_LOOP;
+static void read_once(foal__sock *sock)
+{
+  foal_buf *b;
+  if (!foal__read_buf_take(&b)) {
+    end_reading(sock, UV_ENOMEM);
+    return;
+  }
+  ssize_t n = recv(sock->fd, foal_buf_tail(b), foal_buf_room(b), 0);
+  if (n > 0) {
+    deliver(sock, &b, (size_t)n);
+    return;
+  }
+  int error = errno;
+  foal__read_buf_give(&b);
+  if (n == 0) {
+    end_reading(sock, UV_EOF);
+  } else if (error != EAGAIN && error != EINTR) {
+    end_reading(sock, uv_translate_sys_error(error));
+  }
+}
+
+/* Without a buffer libuv does not read; it reports UV_ENOBUFS, and asks again in the next
+ * pass. */
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+  (void)handle, (void)suggested;
+  *out = uv_buf_init(NULL, 0);
+}
+
+static void on_readable(uv_stream_t *stream, ssize_t status, const uv_buf_t *b) FOAL_LOOP;
+static void on_readable(uv_stream_t *stream, ssize_t status, const uv_buf_t *b)
 {
   foal__sock *sock = (foal__sock *)stream;
-  foal_buf *b;
-  (void)unused;
-  if (foal_slot_take(&sock->reading, &b)) {
-    if (n > 0 && sock->owner != NULL) {
-      deliver(sock, &b, (size_t)n);
-    } else {
-      foal__read_buf_give(&b);
-    }
-  }
-  if (n < 0 && sock->wanted) {
-    end_reading(sock, n);
-  } else if (n < 0) {
+  (void)b;
+  foal_assert(status == UV_ENOBUFS);
+  if (sock->owner == NULL) return;
+  if (sock->wanted) {
+    read_once(sock);
+  } else {
     skip(sock);
   }
 }
@@ -252,7 +268,7 @@ void foal__sock_read(foal__sock *sock, bool on)
   sock->skipped = false;
   if (!on || sock->started) return;
   sock->started = true;
-  int status = uv_read_start((uv_stream_t *)&sock->tcp, on_alloc, on_read);
+  int status = uv_read_start((uv_stream_t *)&sock->tcp, on_alloc, on_readable);
   /* Only an unconnected or closing handle is refused, and ours is neither. */
   foal_assert(status == 0);
 }
@@ -312,11 +328,11 @@ void foal__sock_write(foal__sock *sock, foal_buf **b)
     write_rest(sock, b, 0);
     return;
   }
-  uv_buf_t all = uv_buf_init((char *)foal_buf_bytes(*b), (unsigned)len);
-  int n = uv_try_write((uv_stream_t *)&sock->tcp, &all, 1);
+  ssize_t n = send(sock->fd, foal_buf_data(*b), len, MSG_NOSIGNAL);
+  int error = n < 0 ? errno : 0;
   foal__count(FOAL__C_writes, 1);
-  if (n < 0 && n != UV_EAGAIN && n != UV_ENOBUFS) {
-    foal__tcp_wrote(sock->owner, b, foal__cause_of(n));
+  if (n < 0 && error != EAGAIN && error != EINTR && error != ENOBUFS) {
+    foal__tcp_wrote(sock->owner, b, foal__cause_of(uv_translate_sys_error(error)));
   } else if (n >= 0 && (size_t)n == len) {
     sock->run += len;
     foal__tcp_wrote(sock->owner, b, foal__cause_of(0));
@@ -354,7 +370,6 @@ static void on_closed(uv_handle_t *handle)
   foal__poller_count(poller_of(sock), -1);
   foal__count(FOAL__C_handles_live, -1);
   if (sock->owner != NULL) foal__tcp_closed(sock->owner, sock);
-  foal_slot_clear(&sock->reading);
   foal__free(sock);
 }
 

@@ -26,6 +26,9 @@ typedef enum foal__conn_phase {
   FOAL__CONN_CLOSED   /* `closed` was delivered */
 } foal__conn_phase;
 
+/* Most addresses are short; only a long one has memory of its own. */
+enum { FOAL__PEER_SHORT_BYTES = 28 };
+
 struct foal_conn {
   alignas(16) foal__config *config; /* NULL: not begun */
   const foal_protocol *protocol;    /* of the present stage */
@@ -39,10 +42,12 @@ struct foal_conn {
   uint32_t unconsumed; /* bytes not yet reported to the TCP actor */
   foal__cause cause;   /* the first reason for the end; FOAL_OK: none yet */
   uint64_t received, accepted; /* bytes, for foal_conn_bytes */
+  char *peer;                  /* its address as text: `peer_short`, or owned */
   foal__addr local;
   uint8_t phase;      /* foal__conn_phase */
   bool tls : 1;       /* what is written goes through the session */
   bool credit : 1;    /* a buffer may be written */
+  bool content : 1;   /* nothing waits for the credit */
   bool muted : 1;     /* by the user */
   bool blocked : 1;   /* the user was told there is no room: owes it a `sendable` */
   bool held : 1;      /* blocked, and reading would make it worse */
@@ -59,7 +64,7 @@ struct foal_conn {
   bool receiving : 1; /* the user's `received` is running */
   bool flushing : 1;  /* the end of the turn is running */
   bool flush_due : 1; /* it will */
-  char peer[FOAL__ADDR_TEXT_MAX];
+  char peer_short[FOAL__PEER_SHORT_BYTES];
 };
 _Static_assert(sizeof(struct foal_conn) % 16 == 0, "the user's state lies behind it");
 

@@ -56,4 +56,8 @@ bool foal__tcp_dial(foal__proto_tag user, foal__config **config, foal__tcp_tag *
 bool foal__conn_spawn(foal__proto_tag *out, foal__config *config) FOAL_MUST;
 void foal__conn_begin(foal__proto_tag user, foal__tcp_tag tcp, foal__config *config);
 
+/* Gives a connection actor its credit back without a message. false: it has something to
+ * do with it, or does not rest on this worker: send it. */
+bool foal__conn_credit_now(foal__proto_tag user) FOAL_MUST;
+
 #endif

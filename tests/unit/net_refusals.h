@@ -38,8 +38,8 @@ REFUSE(uv_getaddrinfo, int,
        (uv_loop_t * l, uv_getaddrinfo_t *r, uv_getaddrinfo_cb f, const char *n,
         const char *s, const struct addrinfo *h),
        (l, r, f, n, s, h), -errno)
-REFUSE(uv_try_write, int, (uv_stream_t * s, const uv_buf_t *b, unsigned n), (s, b, n),
-       -errno)
+REFUSE(recv, ssize_t, (int d, void *b, size_t n, int f), (d, b, n, f), -1)
+REFUSE(send, ssize_t, (int d, const void *b, size_t n, int f), (d, b, n, f), -1)
 REFUSE(uv_write, int,
        (uv_write_t * r, uv_stream_t *s, const uv_buf_t *b, unsigned n, uv_write_cb f),
        (r, s, b, n, f), -errno)

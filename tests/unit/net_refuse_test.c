@@ -240,7 +240,8 @@ Test(net_refuse, other_errors)
     const char *name;
     int error;
   } list[] = {
-      {"uv_try_write", EAGAIN}, {"uv_try_write", EPIPE},   {"uv_getaddrinfo", ENOMEM},
+      {"send", EAGAIN},         {"send", EPIPE},           {"recv", EAGAIN},
+      {"recv", ECONNRESET},     {"recv", EINTR},           {"uv_getaddrinfo", ENOMEM},
       {"uv_loop_init", ENOMEM}, {"uv_loop_init", EMFILE},  {"uv_async_init", ENFILE},
       {"accept4", EMFILE},      {"accept4", ECONNABORTED}, {"accept4", EAGAIN}};
   for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
@@ -251,7 +252,7 @@ Test(net_refuse, other_errors)
 Test(net_refuse, writes_that_wait)
 {
   static const char *const list[] = {"foal__alloc", "uv_write", "uv_fileno", "ioctl"};
-  always = &refusable_uv_try_write;
+  always = &refusable_send;
   rearm();
   cr_assert(scenario(false));
   for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
