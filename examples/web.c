@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ void web__put(web *self, http_text text)
   while (text.len > 0) {
     foal_buf *out;
     size_t room = text.len > OUT_BYTES ? OUT_BYTES_BULK : OUT_BYTES;
-    if (!foal_slot_take(&self->out, &out) && !foal_buf_new(&out, room)) {
+    if (!foal_slot_take(&self->job->out, &out) && !foal_buf_new(&out, room)) {
       web__abort(self, FOAL_NO_MEMORY);
       return;
     }
@@ -50,9 +51,9 @@ void web__put(web *self, http_text text)
     text.at += n;
     text.len -= n;
     if (text.len == 0) {
-      foal_slot_put(&self->out, &out);
+      foal_slot_put(&self->job->out, &out);
     } else {
-      self->sent = true;
+      self->job->sent = true;
       foal_conn_write(self->conn, &out);
     }
   }
@@ -61,11 +62,48 @@ void web__put(web *self, http_text text)
 FOAL_TURN static void flush(web *self)
 {
   foal_buf *b;
-  if (foal_slot_take(&self->out, &b)) {
-    self->sent = true;
+  if (self->job == NULL) return;
+  if (foal_slot_take(&self->job->out, &b)) {
+    self->job->sent = true;
     foal_conn_write(self->conn, &b);
   }
   if (self->site->logged) web__log_flush(self);
+}
+
+/* ---- the job ---- */
+
+FOAL_TURN static void close_file(web *self)
+{
+  if (self->job->file >= 0) close(self->job->file);
+  self->job->file = -1;
+}
+
+/* Sees to it that there is one. false: no memory, the connection is given up. */
+FOAL_TURN static bool begin_job(web *self)
+{
+  if (self->job != NULL) return true;
+  self->job = calloc(1, sizeof(*self->job));
+  if (self->job == NULL) {
+    web__abort(self, FOAL_NO_MEMORY);
+    return false;
+  }
+  self->job->file = -1;
+  http_parser_start(&self->job->parser, &self->site->limits);
+  return true;
+}
+
+FOAL_TURN static void end_job(web *self)
+{
+  web_job *job = self->job;
+  if (job == NULL) return;
+  if (job->paced) foal_timer_cancel(job->pace);
+  web__body_clear(self);
+  close_file(self);
+  foal_slot_clear(&job->out);
+  foal_slot_clear(&job->log);
+  foal_slot_clear(&job->request);
+  free(job);
+  self->job = NULL;
 }
 
 /* ---- input ---- */
@@ -106,29 +144,31 @@ static void keep_rest(web *self, foal_buf **in)
 
 FOAL_TURN static void next_request(web *self)
 {
+  web_job *job = self->job;
   web__body_clear(self);
-  http_file_close(&self->file);
-  foal_slot_clear(&self->request);
-  if (self->paced) foal_timer_cancel(self->pace);
-  self->paced = false;
-  self->answered = self->sent = self->no_content = false;
+  close_file(self);
+  foal_slot_clear(&job->request);
+  if (job->paced) foal_timer_cancel(job->pace);
+  job->paced = false;
+  job->answered = job->sent = job->no_content = false;
   self->phase = self->last ? WEB_ENDED : WEB_HEAD;
-  if (!self->last) http_parser_start(&self->parser, &self->site->limits);
+  if (!self->last) http_parser_start(&job->parser, &self->site->limits);
 }
 
 FOAL_TURN static bool parse_head(web *self)
 {
   foal_buf *in;
   if (!foal_slot_take(&self->in, &in)) return false;
+  http_parser *p = &self->job->parser;
   const char *head = (const char *)foal_buf_data(in);
-  http_event event = http_parse_head(&self->parser, head, foal_buf_len(in));
+  http_event event = http_parse_head(p, head, foal_buf_len(in));
   if (event == HTTP_HEAD_DONE) {
-    self->last = !self->parser.keep_alive || self->stopping;
+    self->last = !p->keep_alive || self->stopping;
     web__begin(self, head);
-    foal_buf_consume(in, self->parser.head_bytes);
+    foal_buf_consume(in, p->head_bytes);
   }
   keep_rest(self, &in);
-  if (event == HTTP_BAD) web__refuse(self, self->parser.status, self->parser.why);
+  if (event == HTTP_BAD) web__refuse(self, p->status, p->why);
   return event == HTTP_HEAD_DONE;
 }
 
@@ -139,9 +179,9 @@ FOAL_TURN static http_event feed_body(web *self)
   http_text data;
   size_t used;
   if (!foal_slot_take(&self->in, &in))
-    return http_parse_body(&self->parser, (http_text){"", 0}, &data, &used);
+    return http_parse_body(&self->job->parser, (http_text){"", 0}, &data, &used);
   http_text bytes = {(const char *)foal_buf_data(in), foal_buf_len(in)};
-  http_event event = http_parse_body(&self->parser, bytes, &data, &used);
+  http_event event = http_parse_body(&self->job->parser, bytes, &data, &used);
   if (event == HTTP_DATA) web__body_data(self, data);
   foal_buf_consume(in, used);
   keep_rest(self, &in);
@@ -151,11 +191,13 @@ FOAL_TURN static http_event feed_body(web *self)
 FOAL_TURN static bool parse_body(web *self)
 {
   http_event event = feed_body(self);
-  if (event == HTTP_BAD) web__refuse(self, self->parser.status, self->parser.why);
+  const http_parser *p = &self->job->parser;
+  if (event == HTTP_BAD) web__refuse(self, p->status, p->why);
   if (event == HTTP_DONE) web__body_end(self);
   if (event == HTTP_DONE && self->phase == WEB_BODY) next_request(self);
   /* Who was told that this is the last answer need not send a body that nobody wants. */
-  if (event == HTTP_MORE && self->sink == WEB_DROP && self->last) self->phase = WEB_ENDED;
+  bool dropped = self->job->sink == WEB_DROP;
+  if (event == HTTP_MORE && dropped && self->last) self->phase = WEB_ENDED;
   return event == HTTP_DATA || event == HTTP_DONE;
 }
 
@@ -185,7 +227,8 @@ FOAL_TURN static void load(web *self, foal_buf **b, size_t len) FOAL_TAKES(*b);
 
 FOAL_TURN static void load(web *self, foal_buf **b, size_t len)
 {
-  piece want = {fcntl(self->file.fd, F_DUPFD_CLOEXEC, 3), (off_t)self->rest.first, len};
+  const web_job *job = self->job;
+  piece want = {fcntl(job->file, F_DUPFD_CLOEXEC, 3), (off_t)job->rest.first, len};
   if (want.fd < 0) {
     foal_buf_drop(b);
     web__abort(self, FOAL_FILE_LIMIT);
@@ -208,20 +251,21 @@ FOAL_TURN static void send_piece(web *self, foal_buf **b)
     web__abort(self, FOAL_IO);
     return;
   }
-  self->rest.first += len;
-  self->rest.count -= len;
+  self->job->rest.first += len;
+  self->job->rest.count -= len;
   flush(self);
-  self->sent = true;
+  self->job->sent = true;
   foal_conn_write(self->conn, b);
 }
 
 FOAL_TURN static bool send_file(web *self)
 {
-  if (self->rest.count == 0) {
+  const web_job *job = self->job;
+  if (job->rest.count == 0) {
     self->phase = WEB_BODY;
     return true;
   }
-  uint64_t left = self->rest.count;
+  uint64_t left = job->rest.count;
   size_t len = left < WEB_FILE_PIECE_BYTES ? (size_t)left : WEB_FILE_PIECE_BYTES;
   foal_buf *b;
   if (!foal_buf_new(&b, len < sizeof(piece) ? sizeof(piece) : len)) {
@@ -229,7 +273,7 @@ FOAL_TURN static bool send_file(web *self)
     return false;
   }
   struct iovec to = {foal_buf_tail(b), len};
-  ssize_t n = preadv2(self->file.fd, &to, 1, (off_t)self->rest.first, RWF_NOWAIT);
+  ssize_t n = preadv2(job->file, &to, 1, (off_t)job->rest.first, RWF_NOWAIT);
   if (n < 0) { /* not in the page cache, or a file system that cannot tell */
     load(self, &b, len);
     return false;
@@ -260,16 +304,17 @@ FOAL_TURN static bool step(web *self)
 /* A head has header_ms from its first byte; a body must move in every span of it. */
 FOAL_TURN static void set_pace(web *self)
 {
+  web_job *job = self->job;
   bool wanted =
       self->phase == WEB_BODY || (self->phase == WEB_HEAD && foal_slot_full(&self->in));
-  if (wanted == self->paced) return;
+  if (job == NULL || wanted == job->paced) return;
   if (wanted) {
-    self->pace = web_pace_after(self, self->site->header_ms);
-    self->paced_bytes = self->parser.body_bytes;
+    job->pace = web_pace_after(self, self->site->header_ms);
+    job->paced_bytes = job->parser.body_bytes;
   } else {
-    foal_timer_cancel(self->pace);
+    foal_timer_cancel(job->pace);
   }
-  self->paced = wanted;
+  job->paced = wanted;
 }
 
 FOAL_TURN static void set_muted(web *self, bool wanted)
@@ -288,6 +333,7 @@ FOAL_TURN static void run(web *self)
   while (more && foal_conn_room(self->conn) > 0) more = step(self);
   flush(self);
   bool nothing_begun = self->phase == WEB_HEAD && !foal_slot_full(&self->in);
+  if (nothing_begun) end_job(self);
   if (self->phase == WEB_ENDED || (self->stopping && nothing_begun) ||
       (self->peer_ended && !more && self->phase <= WEB_BODY)) {
     self->phase = WEB_ENDED;
@@ -303,14 +349,12 @@ static void web_on_opened(web *self, foal_conn *conn)
 {
   self->conn = conn;
   self->site = foal_conn_context(conn);
-  self->file.fd = -1;
-  http_parser_start(&self->parser, &self->site->limits);
 }
 
 static void web_on_received(web *self, foal_buf **data)
 {
   foal_buf *in;
-  if (self->phase == WEB_ENDED)
+  if (self->phase == WEB_ENDED || !begin_job(self))
     foal_buf_drop(data);
   else if (foal_slot_take(&self->in, &in))
     join_input(self, &in, data);
@@ -338,8 +382,9 @@ static void web_on_loaded(web *self, foal_buf **b)
 
 static void web_on_pace(web *self)
 {
-  self->paced = false;
-  uint64_t moved = self->parser.body_bytes - self->paced_bytes;
+  web_job *job = self->job;
+  job->paced = false;
+  uint64_t moved = job->parser.body_bytes - job->paced_bytes;
   bool stalled = foal_conn_room(self->conn) == 0;
   bool fast = moved * 1000 >= (uint64_t)self->site->header_ms * WEB_BYTES_PER_S_MIN;
   if (self->phase == WEB_HEAD) web__refuse(self, 408, NULL);
@@ -365,13 +410,6 @@ static void web_on_closed(web *self, foal_err why)
     foal_log(FOAL_LOG_DEBUG, "%s: %s %s", foal_conn_peer(self->conn), foal_err_text(why),
              foal_conn_reason(self->conn));
   self->phase = WEB_ENDED;
-  if (self->paced) foal_timer_cancel(self->pace);
   foal_slot_clear(&self->in);
-  foal_slot_clear(&self->out);
-  foal_slot_clear(&self->log);
-  foal_slot_clear(&self->request);
-  if (self->conn != NULL) {
-    web__body_clear(self);
-    http_file_close(&self->file);
-  }
+  end_job(self);
 }

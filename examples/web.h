@@ -39,28 +39,35 @@ typedef enum web_phase {
 
 typedef enum web_sink { WEB_DROP, WEB_HASH, WEB_ECHO } web_sink;
 
-typedef struct web {
-  foal_conn *conn FOAL_REF;
-  const web_site *site;
+/* What a connection needs only while it has something to do: it is made with the first
+ * byte of a request and freed when all is answered and nothing is left in `in`. Most
+ * connections of a server wait, and are small. */
+typedef struct web_job {
   http_parser parser;
-  foal_slot in;      /* received and not yet parsed */
   foal_slot out;     /* written and not yet given to the connection */
   foal_slot log;     /* lines for the access log */
   foal_slot request; /* the request line for the access log */
   foal_timer pace;
   uint64_t paced_bytes; /* body bytes seen when pace was armed */
   EVP_MD_CTX *hash;
-  http_file file;
-  http_range rest;  /* what is left of it to be sent */
-  size_t answer_at; /* where in `out` the answer begins, if it can be retracted */
-  web_phase phase;
+  http_range rest;    /* what is left of the file to be sent */
+  int file;           /* owned; -1: none */
+  uint32_t answer_at; /* where in `out` the answer begins, if it can be retracted */
   web_sink sink;
-  bool paced; /* pace is armed */
-  bool muted;
+  bool paced;      /* pace is armed */
   bool answered;   /* the head of the answer is written */
   bool sent;       /* part of it was given to the connection */
-  bool last;       /* close after this request */
   bool no_content; /* HEAD: answers have no body */
+} web_job;
+
+typedef struct web {
+  foal_conn *conn FOAL_REF;
+  const web_site *site;
+  web_job *job; /* owned; NULL: waiting for a request, or ended */
+  foal_slot in; /* received and not yet parsed */
+  web_phase phase;
+  bool last; /* close after this request */
+  bool muted;
   bool peer_ended;
   bool stopping;
 } web;

@@ -15,17 +15,17 @@ static const char HELLO[] = "Hello, World!";
 FOAL_TURN static size_t waiting_output(web *self)
 {
   foal_buf *out;
-  if (!foal_slot_take(&self->out, &out)) return 0;
+  if (!foal_slot_take(&self->job->out, &out)) return 0;
   size_t len = foal_buf_len(out);
-  foal_slot_put(&self->out, &out);
+  foal_slot_put(&self->job->out, &out);
   return len;
 }
 
 FOAL_TURN static void begin_answer(web *self)
 {
-  self->answered = true;
-  self->sent = false;
-  self->answer_at = waiting_output(self);
+  self->job->answered = true;
+  self->job->sent = false;
+  self->job->answer_at = (uint32_t)waiting_output(self);
 }
 
 void web__answer_head(web *self, http_reply reply)
@@ -33,7 +33,7 @@ void web__answer_head(web *self, http_reply reply)
   char head[HTTP_REPLY_BYTES_MAX + 8192];
   if (reply.location.len > 8000) reply.location.len = 0;
   reply.close = self->last;
-  reply.keep = self->parser.minor == 0 && !self->last;
+  reply.keep = self->job->parser.minor == 0 && !self->last;
   begin_answer(self);
   web__put(self, (http_text){head, http_reply_write(head, &reply, http_now_s())});
   web__log_answer(self, &reply);
@@ -43,17 +43,18 @@ void web__answer(web *self, http_reply reply, http_text body)
 {
   reply.length = body.len;
   web__answer_head(self, reply);
-  if (!self->no_content) web__put(self, body);
+  if (!self->job->no_content) web__put(self, body);
 }
 
 /* Takes an answer back that has not left yet. false: part of it has. */
 FOAL_TURN static bool retract(web *self)
 {
   foal_buf *out;
-  if (!self->answered) return true;
-  if (self->sent || !foal_slot_take(&self->out, &out)) return false;
-  foal_buf_truncate(out, self->answer_at);
-  foal_slot_put(&self->out, &out);
+  web_job *job = self->job;
+  if (!job->answered) return true;
+  if (job->sent || !foal_slot_take(&job->out, &out)) return false;
+  foal_buf_truncate(out, job->answer_at);
+  foal_slot_put(&job->out, &out);
   return true;
 }
 
@@ -85,8 +86,8 @@ typedef struct request {
 
 FOAL_TURN static request request_of(web *self, const char *head)
 {
-  request r = {head, http_span_text(head, self->parser.method),
-               http_span_text(head, self->parser.path)};
+  const http_parser *p = &self->job->parser;
+  request r = {head, http_span_text(head, p->method), http_span_text(head, p->path)};
   const char *query = r.path.len ? memchr(r.path.at, '?', r.path.len) : NULL;
   if (query) r.path.len = (size_t)(query - r.path.at);
   return r;
@@ -106,7 +107,7 @@ FOAL_TURN static void answer_hello(web *self)
     char text[256];
   } ready;
   http_reply reply = {.status = 200, .type = "text/plain", .length = sizeof(HELLO) - 1};
-  if (self->last || self->parser.minor == 0 || self->no_content) {
+  if (self->last || self->job->parser.minor == 0 || self->job->no_content) {
     web__answer(self, reply, (http_text){HELLO, sizeof(HELLO) - 1});
     return;
   }
@@ -140,28 +141,32 @@ static bool site_has_index(const web_site *site)
 
 FOAL_TURN static void answer_file(web *self, const request *r)
 {
-  http_file *file = &self->file;
-  http_parser *p = &self->parser;
-  unsigned status = http_file_open(self->site->root, r->path, file);
+  http_file file;
+  web_job *job = self->job;
+  const http_parser *p = &job->parser;
+  unsigned status = http_file_open(self->site->root, r->path, &file);
   http_reply reply = {.status = status};
   if (status == 301) reply.location = r->path;
-  if (status == 200) status = http_cond_check(p, r->head, &file->entity);
-  if (status == 200) status = http_cond_range(p, r->head, &file->entity, &self->rest);
-  bool found = file->fd >= 0;
+  if (status == 200) status = http_cond_check(p, r->head, &file.entity);
+  if (status == 200) status = http_cond_range(p, r->head, &file.entity, &job->rest);
+  bool found = file.fd >= 0;
   reply.status = status;
-  if (found && status != 412) reply.entity = &file->entity;
-  if (status == 206) reply.range = &self->rest;
+  if (found && status != 412) reply.entity = &file.entity;
+  if (status == 206) reply.range = &job->rest;
   if (found && (status == 200 || status == 206)) {
-    reply.type = file->type;
-    reply.length = self->rest.count;
+    reply.type = file.type;
+    reply.length = job->rest.count;
     web__answer_head(self, reply);
-    if (!self->no_content) self->phase = WEB_FILE;
+    if (!job->no_content) self->phase = WEB_FILE;
   } else if (status == 304) {
     web__answer_head(self, reply);
   } else {
     answer_status(self, reply, NULL);
   }
-  if (self->phase != WEB_FILE) http_file_close(file);
+  if (self->phase == WEB_FILE)
+    job->file = file.fd;
+  else
+    http_file_close(&file);
 }
 
 FOAL_TURN static void answer_key_update(web *self)
@@ -210,10 +215,10 @@ FOAL_TURN static bool wants_body(web *self, const request *r, web_sink *sink)
 void web__begin(web *self, const char *head)
 {
   request r = request_of(self, head);
-  http_parser *p = &self->parser;
+  http_parser *p = &self->job->parser;
   web_sink sink;
   if (self->site->logged) web__log_request(self, head);
-  self->no_content = text_is(r.method, "HEAD");
+  self->job->no_content = text_is(r.method, "HEAD");
   bool takes = wants_body(self, &r, &sink);
   if (takes && !text_is(r.method, "CONNECT") &&
       (self->site->echo || text_is(r.method, "POST"))) {
@@ -232,5 +237,5 @@ void web__begin(web *self, const char *head)
     answer_status(self, (http_reply){.status = 405, .allow = "POST"}, NULL);
   else
     answer_readable(self, &r);
-  self->sink = WEB_DROP;
+  self->job->sink = WEB_DROP;
 }

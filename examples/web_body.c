@@ -12,24 +12,25 @@ static const char EXPECTED[] = "HTTP/1.1 100 Continue\r\n\r\n";
 FOAL_TURN static void echo_head(web *self)
 {
   http_reply reply = {.status = 200, .type = "application/octet-stream"};
-  reply.chunked = self->parser.chunked;
-  reply.length = self->parser.content_length;
+  reply.chunked = self->job->parser.chunked;
+  reply.length = self->job->parser.content_length;
   web__answer_head(self, reply);
 }
 
 bool web__body_begin(web *self, web_sink sink)
 {
-  self->sink = sink;
+  web_job *job = self->job;
+  job->sink = sink;
   self->phase = WEB_BODY;
   if (sink == WEB_HASH) {
-    self->hash = EVP_MD_CTX_new();
-    if (self->hash == NULL || EVP_DigestInit_ex(self->hash, EVP_sha256(), NULL) != 1) {
+    job->hash = EVP_MD_CTX_new();
+    if (job->hash == NULL || EVP_DigestInit_ex(job->hash, EVP_sha256(), NULL) != 1) {
       web__refuse(self, 503, "no memory");
       return false;
     }
   }
-  bool has_body = self->parser.chunked || self->parser.content_length > 0;
-  if (self->parser.expects_continue && has_body && sink != WEB_DROP)
+  bool has_body = job->parser.chunked || job->parser.content_length > 0;
+  if (job->parser.expects_continue && has_body && sink != WEB_DROP)
     web__put(self, (http_text){EXPECTED, sizeof(EXPECTED) - 1});
   return true;
 }
@@ -45,9 +46,9 @@ FOAL_TURN static void echo_chunk(web *self, http_text data)
 
 FOAL_TURN static void echo(web *self, http_text data)
 {
-  if (!self->answered) echo_head(self);
-  if (self->no_content) return;
-  if (self->parser.chunked)
+  if (!self->job->answered) echo_head(self);
+  if (self->job->no_content) return;
+  if (self->job->parser.chunked)
     echo_chunk(self, data);
   else
     web__put(self, data);
@@ -55,12 +56,13 @@ FOAL_TURN static void echo(web *self, http_text data)
 
 void web__body_data(web *self, http_text data)
 {
-  switch (self->sink) {
+  const web_job *job = self->job;
+  switch (job->sink) {
   case WEB_DROP:
-    if (self->parser.body_bytes > WEB_DROPPED_BYTES_MAX) web__refuse(self, 413, NULL);
+    if (job->parser.body_bytes > WEB_DROPPED_BYTES_MAX) web__refuse(self, 413, NULL);
     break;
   case WEB_HASH:
-    if (EVP_DigestUpdate(self->hash, data.at, data.len) != 1)
+    if (EVP_DigestUpdate(job->hash, data.at, data.len) != 1)
       web__refuse(self, 500, "the hash failed");
     break;
   case WEB_ECHO:
@@ -74,12 +76,12 @@ FOAL_TURN static void answer_hash(web *self)
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned len = 0;
   char text[160];
-  if (EVP_DigestFinal_ex(self->hash, digest, &len) != 1) {
+  if (EVP_DigestFinal_ex(self->job->hash, digest, &len) != 1) {
     web__refuse(self, 500, "the hash failed");
     return;
   }
   int at = snprintf(text, sizeof(text), "{\"bytes\": %llu, \"sha256\": \"",
-                    (unsigned long long)self->parser.body_bytes);
+                    (unsigned long long)self->job->parser.body_bytes);
   for (unsigned i = 0; i < len && at < 120; i++)
     at += snprintf(text + at, sizeof(text) - (size_t)at, "%02x", digest[i]);
   at += snprintf(text + at, sizeof(text) - (size_t)at, "\"}\n");
@@ -89,15 +91,16 @@ FOAL_TURN static void answer_hash(web *self)
 
 void web__body_end(web *self)
 {
-  switch (self->sink) {
+  const web_job *job = self->job;
+  switch (job->sink) {
   case WEB_DROP:
     break;
   case WEB_HASH:
     answer_hash(self);
     break;
   case WEB_ECHO:
-    if (!self->answered) echo_head(self);
-    if (self->parser.chunked && !self->no_content)
+    if (!job->answered) echo_head(self);
+    if (job->parser.chunked && !job->no_content)
       web__put(self, (http_text){"0\r\n\r\n", 5});
     break;
   }
@@ -105,6 +108,6 @@ void web__body_end(web *self)
 
 void web__body_clear(web *self)
 {
-  EVP_MD_CTX_free(self->hash);
-  self->hash = NULL;
+  EVP_MD_CTX_free(self->job->hash);
+  self->job->hash = NULL;
 }

@@ -15,21 +15,22 @@ enum { LINE_BYTES = 768, REQUEST_BYTES = 512, BUFFER_BYTES = 4096 };
 void web__log_request(web *self, const char *head)
 {
   foal_buf *request;
-  http_span method = self->parser.method, target = self->parser.target;
+  http_span method = self->job->parser.method, target = self->job->parser.target;
   size_t len = target.at + target.len - method.at + sizeof(" HTTP/1.1") - 1;
   if (!foal_buf_from(&request, head + method.at,
                      len < REQUEST_BYTES ? len : REQUEST_BYTES))
     return;
-  foal_slot_put(&self->request, &request);
+  foal_slot_put(&self->job->request, &request);
 }
 
 FOAL_TURN static void add_line(web *self, const char *line, size_t len)
 {
   foal_buf *lines;
-  if (!foal_slot_take(&self->log, &lines) && !foal_buf_new(&lines, BUFFER_BYTES)) return;
+  if (!foal_slot_take(&self->job->log, &lines) && !foal_buf_new(&lines, BUFFER_BYTES))
+    return;
   foal_buf_append(lines, line, len);
   bool full = foal_buf_room(lines) < LINE_BYTES;
-  foal_slot_put(&self->log, &lines);
+  foal_slot_put(&self->job->log, &lines);
   if (full) web__log_flush(self);
 }
 
@@ -51,17 +52,17 @@ void web__log_answer(web *self, const http_reply *reply)
   char line[LINE_BYTES];
   foal_buf *request;
   if (!self->site->logged) return;
-  if (!foal_slot_take(&self->request, &request)) {
+  if (!foal_slot_take(&self->job->request, &request)) {
     add_line(self, line, write_line(self, line, (http_text){"-", 1}, reply));
     return;
   }
   http_text text = {(const char *)foal_buf_data(request), foal_buf_len(request)};
   add_line(self, line, write_line(self, line, text, reply));
-  foal_slot_put(&self->request, &request);
+  foal_slot_put(&self->job->request, &request);
 }
 
 void web__log_flush(web *self)
 {
   foal_buf *lines;
-  if (foal_slot_take(&self->log, &lines)) access_log_lines(self->site->log, &lines);
+  if (foal_slot_take(&self->job->log, &lines)) access_log_lines(self->site->log, &lines);
 }
