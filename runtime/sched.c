@@ -167,10 +167,14 @@ static bool any_runnable(const foal__worker *w)
          0;
 }
 
-/* Looks for inbound work for a moment before sleeping; an option, off by default. */
+/* Looks for inbound work for a moment before sleeping, no longer than it may sleep; an
+ * option, off by default. */
 static bool spin(foal__worker *w)
 {
-  uint64_t until = foal__clock_ns() + foal__rt.spin_ns;
+  w->now_ns = foal__clock_ns();
+  uint64_t most_ns = sleep_ns(w);
+  if (most_ns > foal__rt.spin_ns) most_ns = foal__rt.spin_ns;
+  uint64_t until = w->now_ns + most_ns;
   while (foal__clock_ns() < until) {
     for (int i = 0; i < SPIN_LOOKS; i++) {
       if (inbound(w)) return true;

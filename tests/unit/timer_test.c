@@ -77,6 +77,18 @@ Test(timer, keeps_the_program_alive_and_is_never_early)
   cr_expect_eq(early, 0);
 }
 
+/* A worker that spins a second before it sleeps. */
+Test(timer, is_not_late_because_its_worker_spins)
+{
+  start_with((foal_options){.workers = 1, .spin_us = 1000000});
+  bell_arm(bell_new(0), 20);
+  uint64_t began = now_us();
+  finish();
+  /* Afterwards there is nothing to wait for, and it spins once more. */
+  cr_expect_eq(rings, 1);
+  cr_expect_lt(now_us() - began, 1500000);
+}
+
 static void spend_us(uint64_t us)
 {
   uint64_t until = now_us() + us;
