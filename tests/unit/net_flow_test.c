@@ -141,39 +141,6 @@ Test(net_flow, echo_under_flood, .timeout = 60)
 
 /* ---- the protocol does not take ---- */
 
-/* A long turn, until the peer has filled what the system has for it: what the loop reads
- * behind its back is bounded. */
-HOOK takes_slowly(point *self, foal_buf **data)
-{
-  foal_counters c;
-  foal_counters_read(&c);
-  must(c.bytes_in - (int64_t)self->got <= INPUT);
-  while (self->got == 0 && flooded < 4 * INPUT) peer_pause(1);
-  self->got += foal_buf_len(*data);
-  foal_buf_drop(data);
-}
-
-static void floods_busy(uint16_t port)
-{
-  size_t bytes;
-  peer_open(&flood_peer, port);
-  flood(port);
-  (void)peer_read_end(&flood_peer, &bytes);
-  peer_close(&flood_peer);
-}
-
-Test(net_flow, busy_plain, .timeout = 60)
-{
-  server.received = takes_slowly;
-  tls_version = -1;
-  kit_start(1);
-  server.last = 1;
-  kit_listen(&server, NULL, NULL);
-  kit_peer(floods_busy, server.listener.port);
-  kit_run();
-  cr_assert_eq(server.received_bytes, FLOOD_BYTES);
-}
-
 HOOK count_only(point *self, foal_buf **data)
 {
   size_t len = foal_buf_len(*data);
