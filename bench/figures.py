@@ -84,7 +84,7 @@ def compare(result, before, after, key):
         result["cpu_ratio"] = result[key] / result["server_cpu"] / (yard / yard_cpu)
 
 
-def one_round(bench, running, name, order, results):
+def one_round(bench, running, name, order, results, number):
     """yardstick, A, yardstick, B, yardstick ...; the yardstick's own row is against itself."""
     figure = FIGURES[name]
     yard, yards = running["yardstick"], []
@@ -100,6 +100,7 @@ def one_round(bench, running, name, order, results):
         compare(result, last, after, figure.key)
         yards.append(after)
         last = after
+        result["round"] = number
         results.setdefault(server, []).append(result)
         bench.report.keep(what="https", figure=name, server=server, **result)
     for i, result in enumerate(yards):
@@ -112,6 +113,18 @@ def one_round(bench, running, name, order, results):
 
 def of(results, key):
     return median([r.get(key) for r in results])
+
+
+def each(results, key):
+    """One number for each round."""
+    return [r.get(key) for r in results or ()]
+
+
+def beside(results, others, key):
+    """The ratios to another server in the same rounds."""
+    theirs = {r["round"]: r.get(key) for r in others}
+    return [r[key] / theirs[r["round"]] for r in results
+            if r.get(key) and theirs.get(r["round"])]
 
 
 def percent(results, key):
@@ -178,25 +191,26 @@ def claim(bench, name, results):
         return
     if figure.promise:
         promises.judge(bench.report, figure.promise, promised_value(figure, foal))
-    if name == "handshake" and "foal, 1 ticket" in results:
-        promises.judge(bench.report, "handshake_1", of(results["foal, 1 ticket"], "cpu_ratio"))
+    if "foal, 1 ticket" in results:
+        promises.judge(bench.report, figure.promise + "_1",
+                       each(results["foal, 1 ticket"], "cpu_ratio"))
     if name == "bulk":
         promises.judge(bench.report, "writes", of(foal, "writes_per_mb"))
         if "foal, from memory" in results:
-            promises.judge(bench.report, "bulk", of(results["foal, from memory"], "ratio"))
+            promises.judge(bench.report, "bulk", each(results["foal, from memory"], "ratio"))
     rates = {n: of(r, figure.judged) for n, r in results.items() if n in servers.PEERS}
     rates = {n: value for n, value in rates.items() if value}
     if figure.setup[0] == "plain" or not rates:
         return
     best = max(rates, key=rates.get)
-    value = of(foal, figure.judged)
-    promises.judge_beside(bench.report, figure.title, best, value and value / rates[best])
+    promises.judge_beside(bench.report, figure.title, best,
+                          beside(foal, results[best], figure.judged))
 
 
 def promised_value(figure, foal):
     """Against bare callbacks CPU per message counts, a cost; elsewhere a rate."""
-    value = of(foal, figure.judged)
-    return 1 / value if value and figure.setup[0] == "plain" else value
+    values = each(foal, figure.judged)
+    return [1 / v for v in values if v] if figure.setup[0] == "plain" else values
 
 
 def measure_setup(bench, setup, names, found):
@@ -218,7 +232,7 @@ def measure_setup(bench, setup, names, found):
             for i in range(bench.options.rounds):
                 random.Random(i).shuffle(order)
                 try:
-                    one_round(bench, running, name, order, results)
+                    one_round(bench, running, name, order, results, i)
                 except ERRORS as why:
                     bench.report.fail(name, why)
                 bench.report.note(f"{name}: round {i + 1} of {bench.options.rounds}")

@@ -16,6 +16,7 @@ from messages import fields
 from report import median
 
 ERRORS = (RuntimeError, OSError, subprocess.TimeoutExpired)
+TOTALS = ("bad", "failed", "slow_lost", "run_p99_us")
 WRITES = "write,writev,send,sendto,sendmsg,sendmmsg,sendfile,splice"
 
 
@@ -43,30 +44,25 @@ class Bench:
     def command(self, server, arguments):
         return [self.load, arguments[0], "--port", str(server.port), *arguments[1:]]
 
-    def run_load(self, server, arguments, pinned=True):
+    def run_load(self, server, arguments):
         """One run of the load generator: its line as numbers, medians of several lines."""
         run = subprocess.run(self.command(server, arguments), stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True, timeout=90, check=False,
-                             preexec_fn=pin_load if pinned else None)
+                             preexec_fn=pin_load)
         if run.returncode != 0:
             raise RuntimeError(f"{server.name}: {run.stderr.strip()[:200]}")
-        lines = [fields(line) for line in run.stdout.strip().splitlines()]
-        result = {key: median([line[key] for line in lines]) for key in lines[-1]}
-        result["bad"] = lines[-1].get("bad", 0)
-        if result.get("bad"):
-            raise RuntimeError(f"{server.name}: {result['bad']:.0f} wrong answers")
-        return result
+        return lines_of(run.stdout)
 
-    def window(self, server, arguments, pinned=True):
-        """One measured window, with the server's CPU time. The window of the yardstick is
-        shorter: there are twice as many of them."""
+    def window(self, server, arguments, window_ms=None):
+        """One measured window, with the server's CPU time. Without a length of its own that of
+        the yardstick is shorter: there are twice as many of them."""
         options = self.options
         pids = ",".join(map(str, server.pids()))
-        window_ms = options.window_ms if pinned else max(options.window_ms, 500)
-        if server.name == "yardstick" and pinned:
-            window_ms = window_ms * 3 // 5
+        if window_ms is None:
+            window_ms = options.window_ms
+            window_ms = window_ms * 3 // 5 if server.name == "yardstick" else window_ms
         return self.run_load(server, [*arguments, "--warm-ms", str(options.warm_ms), "--ms",
-                                      str(window_ms), "--pids", pids], pinned)
+                                      str(window_ms), "--pids", pids])
 
     def writes_per_mb(self, server, arguments):
         """Counted by strace in a window of its own, which it slows down: the kernel's account
@@ -86,6 +82,16 @@ class Bench:
             table = out.read().splitlines()
         calls = int(table[-1].split()[3]) if table else 0
         return calls / (result["mb_per_s"] * result["seconds"]) if calls else None
+
+
+def lines_of(text):
+    """What the load generator printed: medians of its windows, but totals of all of them."""
+    lines = [fields(line) for line in text.strip().splitlines()]
+    result = {key: median([line[key] for line in lines]) for key in lines[-1]}
+    result.update({key: lines[-1][key] for key in TOTALS if key in result})
+    if result.get("bad"):
+        raise RuntimeError(f"{result['bad']:.0f} wrong answers")
+    return result
 
 
 def wait_until_traced(pids):

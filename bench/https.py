@@ -2,7 +2,6 @@
 core. Which figures there are, how long they take, and those that are not rates.
 """
 import contextlib
-import os
 import time
 
 import crowds
@@ -10,65 +9,9 @@ import figures
 import plots
 import promises
 import sessions
+import workers
 from figures import FIGURES
 from harness import ERRORS, held
-from report import median, number
-
-# ---- workers ----
-
-def workers(bench):
-    """1 and 2 workers in turn, nothing pinned. With RSA of 4096 bits a handshake costs the
-    server ten times what it costs the client, so that the client takes little of two cores;
-    what it takes is accounted for in the last column."""
-    if (os.cpu_count() or 1) < 2:
-        bench.report.note("workers: needs two cores")
-        return
-    kinds = {"full RSA handshakes": ("rsa4096", ["handshake", "--connections", "16"]),
-             "keep-alive requests": ("ec", FIGURES["keepalive"].load)}
-    rows, gain, others = [], {}, []
-    for name in [n for n in bench.names if n in ("foal", "yardstick", "nginx")]:
-        for title, (kind, arguments) in kinds.items():
-            try:
-                one, two, per_core = scaled(bench, name, kind, arguments, others)
-            except ERRORS as why:
-                bench.report.fail(f"workers, {name}", why)
-                continue
-            gain[name, title] = per_core
-            rows.append([name, title, one, two, two / one if one else None, per_core])
-        bench.report.note(f"workers: {name}")
-    bench.report.table("Two workers against one", ["server", "work", "1 worker, per s",
-                                                   "2 workers, per s", "ratio",
-                                                   "ratio, had they two whole cores"], rows,
-                       "The load generator takes a part of the cores, which two workers cannot "
-                       "use; the last column counts what two workers did with what was left, "
-                       "idle time included. Other programs took "
-                       f"{number(median(others))} cores meanwhile (median).")
-    promises.judge(bench.report, "workers", gain.get(("foal", "full RSA handshakes")),
-                   busy=(median(others) or 0) > 0.2)
-
-
-def scaled(bench, name, kind, arguments, others):
-    """Median rates of 1 and of 2 workers, measured in turn, and the ratio two whole cores would
-    have given; others: cores that other programs took."""
-    found = {1: [], 2: []}
-    with bench.server(name, workers=1, pinned=False, kind=kind) as one, \
-            bench.server(name, workers=2, pinned=False, kind=kind) as two:
-        for _ in range(bench.options.rounds):
-            for count, server in ((1, one), (2, two)):
-                result = bench.window(server, arguments, pinned=False)
-                found[count].append(result)
-                others.append(result["other_cpu"])
-                bench.report.keep(what="https", figure="workers", server=name, key=kind,
-                                  workers=count, **result)
-    rate = {count: median([r["rate"] for r in found[count]]) for count in found}
-    if not rate[1] or not rate[2]:
-        return rate[1], rate[2], None
-    alone = median([r["rate"] / r["server_cpu"] for r in found[1] if r["server_cpu"]])
-    left = [min(2, max(os.cpu_count() - r["client_cpu"] - r["other_cpu"], 0.1))
-            for r in found[2]]
-    both = median([r["rate"] / cores for r, cores in zip(found[2], left)])
-    return rate[1], rate[2], 2 * both / alone if alone else None
-
 
 # ---- idle ----
 
@@ -127,10 +70,9 @@ def pause(bench):
     promises.judge(bench.report, "pause", late)
 
 
-
 # ---- all of them ----
 
-OTHERS = {"memory": crowds.memory, "stalled": crowds.stalled, "workers": workers,
+OTHERS = {"memory": crowds.memory, "stalled": crowds.stalled, "workers": workers.workers,
           "slow": crowds.slow, "growth": crowds.growth, "busy": crowds.busy, "idle": idle,
           "pause": pause, "session": sessions.sessions}
 NAMES = [*FIGURES, *OTHERS]
@@ -144,8 +86,9 @@ def seconds(bench, names):
     each = {
         "memory": servers * (options.connections * 1.3 / handshakes + 2 * options.settle_s + 3),
         "stalled": servers * (options.settle_s + 2),
-        "workers": options.rounds * 8 * window_s,
-        "slow": options.slow_rounds * servers * (4 * window_s + 2 * options.slow / handshakes),
+        "workers": options.rounds * 24 * (options.warm_ms / 1000 + options.workers_ms / 1000 + 0.1),
+        "slow": options.rounds * min(servers, 4) * (14 * options.slow_ms / 1000 + 1.4 +
+                                                    2 * options.slow / handshakes),
         "growth": options.growth_rounds * 2 * (sum(options.growth) / handshakes +
                                                len(options.growth) * (3 * window_s + 1)),
         "busy": options.rounds * 3 * window_s,

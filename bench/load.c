@@ -35,6 +35,7 @@ load_options load_opt = {.connections = 64,
                          .path = "/"};
 load_counts load_count;
 load_conn *load_conns;
+load_times load_latency;
 uint64_t load_now_ns;
 bool load_measuring;
 

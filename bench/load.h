@@ -20,7 +20,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { LOAD_PIDS_MAX = 64, LOAD_HEAD_BYTES_MAX = 2048 };
+enum {
+  LOAD_PIDS_MAX = 64,
+  LOAD_HEAD_BYTES_MAX = 2048,
+  LOAD_OCTAVES = 58,
+  LOAD_STEPS = 128
+};
 
 typedef enum load_mode {
   LOAD_HTTP,      /* requests on connections that stay */
@@ -103,10 +108,17 @@ typedef struct load_counts {
   char first_failure[160];
 } load_counts;
 
+/* How often a time was seen: so many steps in each power of two. */
+typedef struct load_times {
+  uint64_t total;
+  uint32_t counts[LOAD_OCTAVES * LOAD_STEPS];
+} load_times;
+
 extern load_options load_opt;
 extern load_counts load_count;
-extern load_conn *load_conns; /* those that are slow stand behind the others */
-extern uint64_t load_now_ns;  /* as of the last epoll_wait or answer */
+extern load_times load_latency; /* of the answers since it was cleared */
+extern load_conn *load_conns;   /* those that are slow stand behind the others */
+extern uint64_t load_now_ns;    /* as of the last epoll_wait or answer */
 extern bool load_measuring;
 
 /* ---- load_tls.c ---- */
@@ -201,10 +213,10 @@ uint64_t load_clock_ns(void);
 /* Ends the program with one line. */
 void load_die(const char *what) __attribute__((noreturn));
 
-/* Latencies, about 1 % exact. */
-void load_latency_clear(void);
-void load_latency_add(uint64_t ns);
-double load_latency_us(double percent);
+/* Times, about 1 % exact. */
+void load_times_clear(load_times *t);
+void load_times_add(load_times *t, uint64_t ns);
+double load_times_us(const load_times *t, double percent);
 
 /* CPU seconds: of the processes under measurement, of this one, of everybody. */
 double load_cpu_servers(void);

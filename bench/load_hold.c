@@ -42,9 +42,10 @@ void load_pauses(void)
     ask_and_wait(c);
   }
   printf("pauses=%u pause_ms=%u p50_us=%.1f max_us=%.1f", load_opt.pauses,
-         load_opt.pause_ms, load_latency_us(50), load_latency_us(100));
-  load_latency_clear();
+         load_opt.pause_ms, load_times_us(&load_latency, 50),
+         load_times_us(&load_latency, 100));
+  load_times_clear(&load_latency);
   for (uint32_t i = 0; i < load_opt.pauses * 10; i++) ask_and_wait(c);
-  printf(" busy_p50_us=%.1f bad=%llu\n", load_latency_us(50),
+  printf(" busy_p50_us=%.1f bad=%llu\n", load_times_us(&load_latency, 50),
          (unsigned long long)load_count.bad_answers);
 }

@@ -8,10 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STEPS = 128, STEP_BITS = 7, OCTAVES = 64 };
-
-static uint32_t histogram[OCTAVES * STEPS];
-static uint64_t total;
+enum { STEPS = LOAD_STEPS, STEP_BITS = 7 };
 
 static uint64_t nanoseconds(clockid_t id)
 {
@@ -33,28 +30,27 @@ void load_die(const char *what)
 
 /* ---- latencies ---- */
 
-void load_latency_clear(void)
+void load_times_clear(load_times *t)
 {
-  memset(histogram, 0, sizeof histogram);
-  total = 0;
+  memset(t, 0, sizeof *t);
 }
 
-void load_latency_add(uint64_t ns)
+void load_times_add(load_times *t, uint64_t ns)
 {
   unsigned octave = ns < STEPS ? 0 : (unsigned)(63 - __builtin_clzll(ns)) - STEP_BITS + 1;
   unsigned step =
       octave > 0 ? (unsigned)(ns >> (octave - 1)) & (STEPS - 1) : (unsigned)ns;
-  histogram[octave * STEPS + step]++;
-  total++;
+  t->counts[octave * STEPS + step]++;
+  t->total++;
 }
 
-double load_latency_us(double percent)
+double load_times_us(const load_times *t, double percent)
 {
-  uint64_t rank = (uint64_t)((double)total * percent / 100), seen = 0;
-  if (total == 0) return 0;
-  if (rank >= total) rank = total - 1;
-  for (unsigned i = 0; i < OCTAVES * STEPS; i++) {
-    seen += histogram[i];
+  uint64_t rank = (uint64_t)((double)t->total * percent / 100), seen = 0;
+  if (t->total == 0) return 0;
+  if (rank >= t->total) rank = t->total - 1;
+  for (unsigned i = 0; i < LOAD_OCTAVES * STEPS; i++) {
+    seen += t->counts[i];
     if (seen <= rank) continue;
     unsigned octave = i / STEPS, step = i % STEPS;
     uint64_t ns = octave > 0 ? (uint64_t)(STEPS + step) << (octave - 1) : step;

@@ -3,6 +3,7 @@
 A promise is judged when its figure was measured; a run of one figure judges only that. The
 messages' promises stand in messages.py.
 """
+from report import median, middle
 
 PROMISES = {
     # key: (what, least or most, bound, unit)
@@ -12,8 +13,11 @@ PROMISES = {
     "handshake": ("full handshakes, ECDSA, per server CPU, x yardstick", ">=", 1.00, ""),
     "handshake_1": ("the same with one ticket", ">=", 1.05, ""),
     "handshake_rsa": ("full handshakes, RSA-2048, per server CPU, x yardstick", ">=", 1.00, ""),
+    "handshake_rsa_1": ("the same with one ticket", ">=", 1.05, ""),
     "resumed": ("resumed handshakes per server CPU, x yardstick", ">=", 1.00, ""),
-    "workers": ("full handshakes of two workers for those of one", ">=", 1.9, "x"),
+    "resumed_1": ("the same with one ticket", ">=", 1.05, ""),
+    "workers": ("full handshakes of two workers on two cores for those of one on one", ">=", 1.9,
+                "x"),
     "echo_pingpong": ("TLS echo, ping-pong, x yardstick", ">=", 1.00, ""),
     "echo": ("TLS echo, 64 x 1, per server CPU, x yardstick", ">=", 1.05, ""),
     "echo_16": ("TLS echo, 64 x 16 in flight, per server CPU, x yardstick", ">=", 1.60, ""),
@@ -41,17 +45,26 @@ PROMISES = {
 
 
 def holds(value, relation, bound):
-    return {">=": value >= bound, "<=": value <= bound, "<": value < bound}[relation]
+    return {">=": value >= bound, "<=": value <= bound, "<": value < bound,
+            ">": value > bound}[relation]
 
 
-def judge(report, key, value, busy=False):
-    """Into the table of promises; None: it was not measured."""
-    what, relation, bound, unit = PROMISES[key]
-    promised = f"{relation} {bound:,} {unit}".strip()
-    report.claim(what, promised, value, value is not None and holds(value, relation, bound), unit,
-                 busy)
+def judge_line(report, line, found, busy=False):
+    """line: (what, relation, bound, unit). found: a number, a list with one for each round, of
+    which the median is judged, or None: it was not measured."""
+    what, relation, bound, unit = line
+    rounds = found if isinstance(found, list) else [found]
+    value, error = median(rounds), middle(rounds)
+    report.claim(what, f"{relation} {bound:,} {unit}".strip(), value,
+                 value is not None and holds(value, relation, bound), unit, error,
+                 not error or not error[0] <= bound <= error[1], busy)
 
 
-def judge_beside(report, title, best, value):
-    """Foal beside the best peer of the same run."""
-    report.claim(f"{title}: x best peer ({best})", "> 1", value, value is not None and value > 1)
+def judge(report, key, found, busy=False):
+    """Into the table of promises."""
+    judge_line(report, PROMISES[key], found, busy)
+
+
+def judge_beside(report, title, best, found):
+    """Foal beside the best peer, round by round."""
+    judge_line(report, (f"{title}: x best peer ({best})", ">", 1, ""), found)

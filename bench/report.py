@@ -22,6 +22,16 @@ def spread(values):
     return (max(values) - min(values)) / middle * 100 if len(values) > 1 and middle else None
 
 
+def middle(values):
+    """(first, third) quartile: where the middle half of the rounds lies; None for fewer than
+    three. With nine rounds the true median is in it four times out of five."""
+    values = [v for v in values or () if v is not None]
+    if len(values) < 3:
+        return None
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, high
+
+
 def number(value, digits=3):
     """At least so many significant digits, no exponent, "-" for nothing."""
     if value is None:
@@ -32,6 +42,11 @@ def number(value, digits=3):
         return f"<{10 ** -digits:.{digits}f}"
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     return f"{value:.{max(digits - whole, 0)}f}"
+
+
+def between(quartiles):
+    """What middle found."""
+    return f"{number(quartiles[0])} – {number(quartiles[1])}" if quartiles else "-"
 
 
 class Report:
@@ -73,26 +88,30 @@ class Report:
             lines += ["", below]
         self.parts.append("\n".join(lines))
 
-    def claim(self, what, promised, value, holds, unit="", busy=False):
-        """A promise and whether it holds; value None: not measured. busy: other programs had
-        what it takes, so that a failure means nothing."""
+    def claim(self, what, promised, value, holds, unit="", error=None, resolved=True, busy=False):
+        """A promise and whether it holds; value None: not measured. error: as from middle;
+        resolved: the bound is not within it; busy: other programs had what it takes."""
         if value is None:
             shown, verdict = "-", "not measured"
         else:
             shown = value if isinstance(value, str) else f"{number(value)} {unit}".strip()
             verdict = "holds" if holds else "NOT HELD"
+            verdict += "" if resolved else ", within the error"
             if not self.judging:
                 verdict = "not judged"
-            elif busy and not holds:
+            elif busy:
                 verdict = "not judged: the machine was busy"
-        self.claims.append((what, promised, shown, verdict))
+        self.claims.append((what, promised, shown, between(error), verdict))
 
     def claims_text(self):
         if not self.claims:
             return ""
-        lines = ["### What is promised", "", "| | promised | measured | |", "|---|---|---|---|"]
-        lines += [f"| {what} | {promised} | {value} | {verdict} |"
-                  for what, promised, value, verdict in self.claims]
+        lines = ["### What is promised", "",
+                 "| | promised | measured | middle half of the rounds | |", "|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(claim)} |" for claim in self.claims]
+        lines += ["", "Within the error: the bound lies in the middle half of the rounds, so that "
+                  "another run may find the opposite. Without a middle half: measured once or "
+                  "twice, or the largest of all rounds."]
         return "\n".join(lines)
 
     def markdown(self, head):

@@ -5,6 +5,7 @@ All serve TLS 1.3 on 127.0.0.1 with the same certificate. Mode http: GET / answe
 endless. Mode echo sends back every byte; plain does so without TLS; busy and brisk likewise,
 beside four actors of the same process that never rest, with long and with short messages.
 """
+import contextlib
 import os
 import re
 import resource
@@ -153,6 +154,15 @@ def raise_file_limit():
     return hard
 
 
+def group_nice(nice=None):
+    """The priority of this session beside others, where the kernel has one; or sets it."""
+    try:
+        with open("/proc/self/autogroup", "r+" if nice else "r", encoding="utf-8") as f:
+            return f.write(str(nice)) if nice else int(f.read().split()[-1])
+    except OSError:
+        return None
+
+
 class Server:
     """A running server; use it in a with statement."""
 
@@ -208,7 +218,10 @@ class Server:
         self.wait_ready()
 
     def before_start(self):
+        nice = group_nice()
         os.setsid()
+        if nice:
+            group_nice(nice)  # a session has a priority of its own, which begins anew
         if self.cores:
             os.sched_setaffinity(0, self.cores)
 
@@ -249,6 +262,32 @@ class Server:
         self.log.close()
         shutil.rmtree(self.run, ignore_errors=True)
 
+    def threads(self):
+        """Ids of all threads of all processes."""
+        found = []
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                found += map(int, os.listdir(f"/proc/{pid}/task"))
+        return found
+
+    def hurry(self, hurries):
+        """Before (or again beside) all ordinary programs. False: that is not allowed here."""
+        policy = (os.SCHED_FIFO, os.sched_param(1)) if hurries else \
+            (os.SCHED_OTHER, os.sched_param(0))
+        try:
+            for thread in self.threads():
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setscheduler(thread, *policy)
+        except PermissionError:
+            return False
+        return True
+
+    def move_to(self, cores):
+        """Everything it has onto these cores."""
+        for thread in self.threads():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, cores)
+
     # ---- what it uses ----
 
     def pids(self):
@@ -271,7 +310,8 @@ class Server:
         files are not in it: their share changes whenever another program starts."""
         total = 0
         for pid in self.pids():
-            with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError), \
+                    open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as f:
                 total += sum(int(kib) * 1024 for kib in
                              re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", f.read(), re.M))
         return total

@@ -17,6 +17,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import figures
 import plots
 import promises
 import report
@@ -161,6 +162,15 @@ class Load(unittest.TestCase):
         self.assertEqual(0, status)
         self.assertAlmostEqual(500, line["rate"], delta=150)
 
+    def test_the_generator_tells_how_late_it_was_itself(self):
+        with Peer(lambda one, _: web(one)) as peer:
+            status, line, _ = load(peer, "http", "--connections", 8, "--rate", 500, "--windows", 3,
+                                   "--warm-ms", 50, "--ms", 200)
+        self.assertEqual(0, status)
+        self.assertGreater(line["late_p99_us"], 0)
+        self.assertLessEqual(line["late_p99_us"], line["late_max_us"])
+        self.assertGreater(line["run_p99_us"], 0)
+
     def test_turns_are_passed_round_all_connections(self):
         served = {}
 
@@ -231,10 +241,29 @@ class Tables(unittest.TestCase):
             promises.judge(out, "keepalive", 1.06)
             promises.judge(out, "keepalive512", 1.06)
             promises.judge(out, "bulk", None)
+            promises.judge(out, "resumed", [])
+            promises.judge(out, "workers", [1.95, 1.95, 1.96, 1.97], busy=True)
             text = out.claims_text()
             out.raw.close()
-        self.assertEqual([1, 1, 1], [text.count(word) for word in
-                                     ("| holds |", "| NOT HELD |", "| not measured |")])
+        self.assertEqual([1, 1, 2, 1], [text.count(word) for word in (
+            "| holds |", "| NOT HELD |", "| not measured |", "the machine was busy |")])
+
+    def test_a_promise_says_whether_it_is_resolved(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = report.Report(folder)
+            promises.judge(out, "handshake", [1.02, 1.03, 1.03, 1.04, 0.9])
+            promises.judge(out, "handshake_rsa", [0.9, 1.01, 1.02, 1.03, 0.95])
+            promises.judge(out, "resumed", [0.9, 0.99, 1.02, 0.9, 1.3])
+            text = out.claims_text()
+            out.raw.close()
+        self.assertEqual([1, 1, 1], [text.count(word) for word in (
+            "| 1.02 – 1.03 | holds |", "| 0.950 – 1.02 | holds, within the error |",
+            "| 0.900 – 1.02 | NOT HELD, within the error |")])
+
+    def test_servers_are_compared_in_the_same_round(self):
+        ours = [{"round": i, "rate": rate} for i, rate in enumerate((10, 20, 30))]
+        theirs = [{"round": i, "rate": rate} for i, rate in ((0, 10), (2, 10))]
+        self.assertEqual([1, 3], figures.beside(ours, theirs, "rate"))
 
     def test_results_go_between_the_markers(self):
         with tempfile.TemporaryDirectory() as folder:
