@@ -108,7 +108,6 @@ __attribute__((noinline)) static void *message_seldom(foal__worker *w,
     return NULL;
   }
   m->behaviour_ = behaviour;
-  m->copies_ = behaviour->copies;
   return m + 1;
 }
 
@@ -119,7 +118,6 @@ FOAL__INLINED void *foal__message(const foal_behaviour *behaviour)
     return message_seldom(w, behaviour);
   foal_msg *m = foal__msg_take(w);
   m->behaviour_ = behaviour;
-  foal__mark_set(m, w->marks[behaviour->copies]);
   return m + 1;
 }
 

@@ -104,7 +104,6 @@ FOAL_TRUSTED bool(foal_buf_new)(foal_buf **out, size_t capacity)
   if (b == NULL) return false;
   b->msg.class_ = class_;
   b->msg.home_ = home;
-  b->msg.copies_ = 0;
   b->start = 0;
   b->len = 0;
   b->capacity = (uint32_t)(got - sizeof *b);

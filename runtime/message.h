@@ -39,8 +39,7 @@ struct foal_msg {
   const foal_behaviour *behaviour_;
   uint32_t generation_;
   uint16_t home_;
-  uint8_t class_;
-  uint8_t copies_; /* of a node: as its behaviour */
+  uint16_t class_;
 };
 
 /* What an actor type is: one per FOAL_ACTOR. */

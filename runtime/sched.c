@@ -207,8 +207,9 @@ static inline bool collect(foal__worker *w)
 static foal_actor *next_actor(foal__worker *w)
 {
   if (foal__ring_count(&w->fresh) == 0) return foal__ring_oldest(&w->ready);
-  if (w->backlog >= FOAL__BACKLOG) w->full = true;
-  if (w->backlog < BACKLOG_LOW) w->full = false;
+  int64_t backlog = foal__backlog(w);
+  if (backlog >= FOAL__BACKLOG) w->full = true;
+  if (backlog < BACKLOG_LOW) w->full = false;
   uint32_t turn = ++w->tick, mask = w->full ? FRESH_FAIR_FULL : FRESH_FAIR;
   if ((turn & (mask * FRESH_OLDEST | mask)) == 1) return foal__ring_oldest(&w->fresh);
   if ((turn & mask) != 0 || foal__ring_count(&w->ready) == 0)
@@ -259,7 +260,7 @@ static void drain_check(foal__worker *w)
 static bool idle(foal__worker *w)
 {
   uint32_t me = w->id < 32 ? UINT32_C(1) << w->id : 0;
-  w->backlog = 0;
+  w->entered -= foal__backlog(w);
   w->gap = GAP_MIN; /* what comes after a pause may be of another kind: see balance.c */
   w->unsampled = 0;
   release_due(w); /* before the last look at the holds */

@@ -25,6 +25,7 @@ enum {
   RECENT_US = 250, /* what foal__recent_ms may be behind */
   GIVE_US = 50,
   MAILBOX_MESSAGES = 1000,
+  CROWD = 8,
   DRAIN_MS = 10000,
   LIMIT_MAX = 1000000,
 };
@@ -51,6 +52,7 @@ static void take_options(const foal_options *o)
   rt->batch = or_default(o->batch_messages, BATCH_MESSAGES);
   rt->mailbox_high = or_default(o->mailbox_messages, MAILBOX_MESSAGES);
   rt->mailbox_low = rt->mailbox_high > 1 ? rt->mailbox_high / 2 : 1;
+  rt->crowd = rt->mailbox_high < CROWD ? rt->mailbox_high : CROWD;
   rt->batch_cycles = or_default(o->batch_us, BATCH_US) * per_us;
   rt->poll_cycles = POLL_US * per_us;
   rt->recent_cycles = RECENT_US * per_us;
@@ -79,11 +81,8 @@ static foal_err worker_open(foal__worker *w, uint32_t id)
   w->id = id;
   w->gap = 1;
   w->others = id < 32 ? ~(UINT32_C(1) << id) : UINT32_MAX;
-  for (int copies = 0; copies < 2; copies++) {
-    foal_msg m = {.home_ = (uint16_t)id, .class_ = FOAL__MSG_CLASS};
-    m.copies_ = (uint8_t)copies;
-    w->marks[copies] = foal__mark(&m);
-  }
+  foal_msg ours = {.home_ = (uint16_t)id, .class_ = FOAL__MSG_CLASS};
+  w->mark = foal__mark(&ours);
   w->now_ns = foal__clock_ns();
   w->wheel.now_ms = w->now_ns / 1000000;
   foal__entropy(&w->rng, sizeof w->rng);

@@ -363,11 +363,11 @@ static void check_worker(foal__worker *w)
   }
   /* Going idle forgets what muted actors hold, and what was sent to one that travels
    * here: then it is less than the sum. */
-  int64_t forgotten = sum.queued[w->id] - w->backlog;
+  int64_t backlog = foal__backlog(w), forgotten = sum.queued[w->id] - backlog;
   bool exact = counter(FOAL__C_mutes) == 0 && foal__rt.workers == 1;
   if (sum.ending || forgotten == 0 || (forgotten > 0 && !exact)) return;
   foal__sim_fail("worker %u has %lld messages, its backlog says %lld", w->id,
-                 (long long)sum.queued[w->id], (long long)w->backlog);
+                 (long long)sum.queued[w->id], (long long)backlog);
 }
 
 /* ---- all together ---- */

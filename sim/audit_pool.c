@@ -1,7 +1,7 @@
 /* audit_pool.c - every message node and every buffer of the pools is in one place.
  *
  * Between turns a node is in a free list, on its way home, in a mailbox, or is the entry
- * of a watcher; all of them together fill the slabs they were carved from, so one that
+ * of a watcher; all of them together are as many as are carved at once, so one that
  * was leaked or given back twice is missed here. Buffers may also be with actors, so
  * only those that are found are looked at. */
 #include "impl/audit.h"
@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-enum { NODES_IN_SLAB = 64 * 1024 / FOAL_MSG_BYTES, NODES_RESERVED = 256 };
+enum { NODES_AT_ONCE = 256 };
 
 /* As many as pool.c may keep: whoever raises a bound there says so here. */
 static const uint32_t keeps[FOAL__BUF_CLASSES] = {1024, 256, 128, 64, 32};
@@ -170,10 +170,9 @@ void foal__sim_audit_pools(void)
     foal__slots_each(&foal__rt.worker[i], see_slot);
   }
   check_once();
-  size_t more = seen.nodes - (size_t)NODES_RESERVED * foal__rt.workers;
-  if (more % NODES_IN_SLAB != 0) {
+  if (seen.nodes % NODES_AT_ONCE != 0) {
     foal__sim_fail("%zu message nodes are missing, or too many",
-                   NODES_IN_SLAB - more % NODES_IN_SLAB);
+                   NODES_AT_ONCE - seen.nodes % NODES_AT_ONCE);
   }
   if (seen.slots_listed != seen.slots_free) {
     foal__sim_fail("%llu slots are free, %llu are on the lists",

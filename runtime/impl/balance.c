@@ -45,7 +45,7 @@ static void hand_over_loaded(foal__worker *w, foal_actor *x, uint32_t to)
 {
   foal_debug_assert(x->queued <= UINT16_MAX);
   x->carried = (uint16_t)x->queued;
-  w->backlog -= x->queued;
+  w->entered -= x->queued;
   foal__hand_over(x, to);
 }
 
@@ -135,8 +135,8 @@ static tally tally_now(foal__worker *w)
   int64_t handled = foal__load(&w->counters[FOAL__C_messages], relaxed);
   int64_t dropped = foal__load(&w->counters[FOAL__C_messages_dropped], relaxed);
   int64_t remote = foal__load(&w->counters[FOAL__C_messages_remote], relaxed);
-  /* The backlog is what was sent here and taken in, less what came off a queue. */
-  return (tally){handled, w->backlog + handled + dropped - w->taken + remote};
+  /* What came into a queue was sent here or taken in. */
+  return (tally){handled, w->entered + dropped - w->taken + remote};
 }
 
 void foal__turn_measured(foal__worker *w, foal_actor *x)

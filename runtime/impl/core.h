@@ -144,14 +144,14 @@ typedef struct foal__pool {
 #define FOAL__ONE_ACTIVE UINT64_C(1)
 #define FOAL__ONE_HOLD   (UINT64_C(1) << 32)
 
-enum { FOAL__YIELD_BACKLOG = 1, FOAL__YIELD_MUTE = 2, FOAL__YIELD_END = 4 };
+enum { FOAL__YIELD_MUTE = 2, FOAL__YIELD_END = 4 };
 /* Not a reason to stop: something is left to be done when the turn ends. */
-enum { FOAL__TURN_FLUSH = 8, FOAL__YIELDS = 7 };
+enum { FOAL__TURN_FLUSH = 8, FOAL__YIELDS = 6 };
 
 struct foal__worker {
   uint32_t id;
-  uint32_t marks[2]; /* of a node of ours, by whether its behaviour copies */
-  uint32_t yield;    /* why the running actor must stop after this behaviour */
+  uint32_t mark;  /* of a node of ours */
+  uint32_t yield; /* why the running actor must stop after this behaviour */
   foal_actor *current;
   const foal_behaviour *behaviour;
   foal_actor *mute_on;
@@ -163,10 +163,10 @@ struct foal__worker {
   uint32_t passed;  /* looks since the last one of `late` */
   uint32_t owned;   /* slots made here, wherever they are, and others that are here */
   uint32_t tick;
-  uint32_t unsampled;            /* turns until one is timed, while somebody is hungry */
-  uint32_t gap;                  /* the next distance between two of them, about */
-  uint32_t others;               /* of `hungry`: all bits but our own */
-  int64_t backlog;               /* messages in all local FIFOs of this worker */
+  uint32_t unsampled; /* turns until one is timed, while somebody is hungry */
+  uint32_t gap;       /* the next distance between two of them, about */
+  uint32_t others;    /* of `hungry`: all bits but our own */
+  int64_t entered;    /* messages put into local FIFOs here; see foal__backlog */
   uint64_t last_poll, next_give; /* cycles */
   uint64_t looked;               /* cycles, before this turn while `busy` */
   uint64_t now_ns;
@@ -202,6 +202,7 @@ struct foal__worker {
 typedef struct foal__runtime {
   uint32_t workers;
   uint32_t batch, mailbox_high, mailbox_low;
+  uint32_t crowd; /* at so many in a mailbox a send looks whether it is full */
   uint64_t batch_cycles, recent_cycles, poll_cycles, give_cycles, cheap_cycles, spin_ns,
       drain_ns;
   uint64_t drain_by_ns; /* worker 0 only; 0: not draining */
@@ -220,7 +221,7 @@ typedef struct foal__runtime {
 extern foal__runtime foal__rt;
 extern _Thread_local foal__worker *foal__self __attribute__((tls_model("initial-exec")));
 
-/* Home, class and whether the behaviour copies, in one word. */
+/* Home and class in one word. */
 static inline uint32_t foal__mark(const foal_msg *m)
 {
   uint32_t mark;
@@ -228,16 +229,18 @@ static inline uint32_t foal__mark(const foal_msg *m)
   return mark;
 }
 
-static inline void foal__mark_set(foal_msg *m, uint32_t mark)
-{
-  memcpy((char *)m + offsetof(foal_msg, home_), &mark, sizeof mark);
-}
-
 static inline void foal__bump(foal__worker *w, foal__counter which, int64_t by)
 {
   /* Only this worker writes; relaxed so that foal_counters_read may look at any time. */
   _Atomic(int64_t) *c = &w->counters[which];
   foal__store(c, foal__load(c, relaxed) + by, relaxed);
+}
+
+/* Messages in all local FIFOs of this worker, as of the last end of a turn. Counted
+ * where they come in and with each turn, not one by one where they go. */
+static inline int64_t foal__backlog(const foal__worker *w)
+{
+  return w->entered - foal__load(&w->counters[FOAL__C_messages], relaxed);
 }
 
 #endif

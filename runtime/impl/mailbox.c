@@ -55,7 +55,7 @@ static void append_local(foal__worker *w, foal_actor *x, foal_msg *m)
   *x->end = m;
   x->end = &m->next_;
   x->queued++;
-  if (__builtin_expect(++w->backlog >= FOAL__BACKLOG, 0)) w->yield |= FOAL__YIELD_BACKLOG;
+  w->entered++;
 }
 
 void foal__inbox_take(foal__worker *w, foal_actor *x)
@@ -80,7 +80,7 @@ void foal__inbox_take(foal__worker *w, foal_actor *x)
   *x->end = oldest;
   x->end = &last->next_;
   x->queued += count;
-  w->backlog += count;
+  w->entered += count;
   w->taken += count;
 }
 
@@ -163,11 +163,14 @@ void foal__send(foal__worker *w, foal_actor *x, foal_msg *m)
     return;
   }
   append_local(w, x, m);
+  if (x->queued >= foal__rt.crowd) {
+    if (x->queued >= foal__rt.mailbox_high) mute_sender(w, x);
+    if (x->queued > 1) return; /* with others in front of it, it waits already */
+  }
   /* No branch: whether it waits already is what nobody can predict. So this may write
    * `scheduled` of a muted one while its waker hands it over, who must not look. */
   foal__ring_push_if(&w->ready, x, !x->scheduled);
   x->scheduled = 1;
-  if (__builtin_expect(x->queued >= foal__rt.mailbox_high, 0)) mute_sender(w, x);
 }
 
 /* ---- between workers ---- */
@@ -220,7 +223,7 @@ static void arrive(foal__worker *w, foal_actor *x)
   foal_debug_assert(x->scheduled);
   foal_debug_assert(foal__peek(&x->owner) == w->id);
   x->flags &= (uint8_t)~FOAL__MUTED;
-  w->backlog += x->carried; /* what came in since the hand-over was counted already */
+  w->entered += x->carried; /* what came in since the hand-over was counted already */
   x->carried = 0;
   x->flags |= FOAL__RAN;
   foal__enqueue(w, x);
@@ -236,7 +239,7 @@ static void turn_away(foal__worker *w, foal_actor *x)
     foal__end(w, x, FOAL_NO_MEMORY);
     w->current = NULL;
   }
-  w->backlog -= x->queued - x->carried;
+  w->entered -= x->queued - x->carried;
   x->carried = (uint16_t)(x->queued < UINT16_MAX ? x->queued : UINT16_MAX);
   foal__hand_over(x, x->home);
 }

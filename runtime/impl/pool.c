@@ -13,8 +13,10 @@
 
 enum {
   SLAB_BYTES = 64 * 1024,
+  CHUNK_BYTES = 4 * SLAB_BYTES, /* nobody touches what was not carved from it yet */
   CHAIN_NODES = 32,
   RESERVE_NODES = 256,
+  REFILL_NODES = 256,
   LINE_BYTES = 64,
   UNIT_BYTES = 16,
   SLOT_UNITS_MIN = 8, /* the head and one or two words */
@@ -32,10 +34,10 @@ typedef struct foal__slab {
 } foal__slab;
 
 static const uint32_t buf_bytes[FOAL__BUF_CLASSES] = {512, 2048, 4096 + 128,
-                                                      16384 + 512 + 128, 65536 + 128};
+                                                      16384 + 512 + 128, 65536 + 192};
 static const uint32_t buf_keep[FOAL__BUF_CLASSES] = {1024, 256, 128, 64, 32};
 
-static foal__slab *slab_new(foal__slab **list)
+static foal__slab *slab_new(foal__slab **list, size_t bytes)
 {
   foal__slab *slab = foal__alloc(sizeof *slab);
   if (slab == NULL || foal__fault("pool.slab")) {
@@ -43,7 +45,7 @@ static foal__slab *slab_new(foal__slab **list)
     return NULL;
   }
   memset(slab, 0, sizeof *slab);
-  slab->bytes = foal__alloc_aligned(LINE_BYTES, SLAB_BYTES);
+  slab->bytes = foal__alloc_aligned(LINE_BYTES, bytes);
   if (slab->bytes == NULL) {
     foal__free(slab);
     return NULL;
@@ -67,12 +69,12 @@ void *foal__carve(foal__worker *w, size_t bytes)
 {
   foal__pool *pool = &w->pool;
   bytes = (bytes + LINE_BYTES - 1) & ~(size_t)(LINE_BYTES - 1);
-  foal_assert(bytes <= SLAB_BYTES);
+  foal_assert(bytes <= CHUNK_BYTES);
   if (pool->chunk_left < bytes) {
-    foal__slab *slab = slab_new(&pool->slabs);
+    foal__slab *slab = slab_new(&pool->slabs, CHUNK_BYTES);
     if (slab == NULL) return NULL;
     pool->chunk = slab->bytes;
-    pool->chunk_left = SLAB_BYTES;
+    pool->chunk_left = CHUNK_BYTES;
   }
   void *piece = pool->chunk;
   pool->chunk += bytes;
@@ -80,18 +82,25 @@ void *foal__carve(foal__worker *w, size_t bytes)
   return piece;
 }
 
+/* Puts so many new message nodes on a list; false: out of memory. */
+static bool nodes_carve(foal__worker *w, foal_msg **list, size_t count)
+{
+  char *bytes = foal__carve(w, count * FOAL_MSG_BYTES);
+  if (bytes == NULL) return false;
+  while (count-- > 0) { /* backwards, so that the list walks them forwards */
+    foal_msg *m = (foal_msg *)(void *)(bytes + count * FOAL_MSG_BYTES);
+    m->home_ = (uint16_t)w->id;
+    m->class_ = FOAL__MSG_CLASS;
+    m->next_ = *list;
+    *list = m;
+  }
+  return true;
+}
+
 bool foal__pool_open(foal__worker *w)
 {
   memset(&w->pool, 0, sizeof w->pool);
-  for (int i = 0; i < RESERVE_NODES; i++) {
-    foal_msg *m = foal__carve(w, FOAL_MSG_BYTES);
-    if (m == NULL) return false;
-    m->home_ = (uint16_t)w->id;
-    m->class_ = FOAL__MSG_CLASS;
-    m->next_ = w->pool.reserve;
-    w->pool.reserve = m;
-  }
-  return true;
+  return nodes_carve(w, &w->pool.reserve, RESERVE_NODES);
 }
 
 void foal__pool_close(foal__worker *w)
@@ -158,7 +167,7 @@ void foal__node_return(foal__worker *w, foal_msg *m)
 
 static void keep_buf(foal__worker *w, foal_msg *m)
 {
-  uint8_t c = m->class_;
+  uint8_t c = (uint8_t)m->class_;
   foal_debug_assert(c < FOAL__BUF_CLASSES);
   if (w->pool.bufs_count[c] >= buf_keep[c]) {
     foal__free(m);
@@ -190,17 +199,7 @@ void foal__pool_collect(foal__worker *w)
 foal_msg *foal__msg_refill(foal__worker *w)
 {
   foal__pool_collect(w);
-  if (w->pool.messages == NULL) {
-    foal__slab *slab = slab_new(&w->pool.slabs);
-    for (size_t at = 0; slab != NULL && at < SLAB_BYTES; at += FOAL_MSG_BYTES) {
-      /* Backwards, so that the free list walks the slab forwards. */
-      foal_msg *m = (foal_msg *)(void *)(slab->bytes + SLAB_BYTES - FOAL_MSG_BYTES - at);
-      m->home_ = (uint16_t)w->id;
-      m->class_ = FOAL__MSG_CLASS;
-      m->next_ = w->pool.messages;
-      w->pool.messages = m;
-    }
-  }
+  if (w->pool.messages == NULL) (void)nodes_carve(w, &w->pool.messages, REFILL_NODES);
   foal_msg *m = w->pool.messages;
   if (m != NULL) {
     w->pool.messages = m->next_;
@@ -227,7 +226,7 @@ static void slots_carve(foal__worker *w, uint32_t units)
   uint32_t slot_bytes = units * UNIT_BYTES;
   uint32_t count = SLAB_BYTES / slot_bytes;
   if (!foal__ring_reserve(&w->ready, w->owned + count + 1)) return;
-  foal__slab *slab = slab_new(&w->pool.slot_slabs);
+  foal__slab *slab = slab_new(&w->pool.slot_slabs, SLAB_BYTES);
   if (slab == NULL) return;
   slab->slot_bytes = slot_bytes;
   slab->slot_count = count;

@@ -82,15 +82,13 @@ static void end_now(foal__worker *w, foal_actor *x)
   w->yield &= ~(uint32_t)FOAL__YIELD_END;
 }
 
-/* Takes the first message off the local FIFO; returns the one behind it. */
-static inline foal_msg *dequeue(foal__worker *w, foal_actor *x, foal_msg *m)
+/* Takes the first message off the local FIFO. */
+static inline void dequeue(foal_actor *x, foal_msg *m)
 {
   foal_msg *next = m->next_;
   x->head = next;
   x->end = next != NULL ? x->end : &x->head; /* often nobody can predict it: no branch */
   x->queued--;
-  w->backlog--;
-  return next;
 }
 
 /* The node belongs to another worker, who may use it again at once. */
@@ -110,23 +108,38 @@ static inline void run(foal__worker *w, foal_actor *x, foal_msg *m)
   const foal_behaviour *b = m->behaviour_;
   w->behaviour = b;
   foal__probe_run(w, x, m);
-  if (__builtin_expect(foal__mark(m) == w->marks[true], 1)) {
+  if (b->copies) {
+    if (__builtin_expect(foal__mark(m) != w->mark, 0)) {
+      run_guest(w, x, m);
+      return;
+    }
     foal__msg_keep(w, m);
-  } else if (b->copies) {
-    run_guest(w, x, m);
-    return;
   }
   b->run(x->state, m);
+}
+
+/* As dequeue, for one of many: run_batch writes where the queue begins and how long it
+ * is when it looks at the clock or stops. What a message costs is above all what it
+ * stores. */
+static inline foal_msg *dequeue_early(foal_actor *x, foal_msg *m)
+{
+  foal_msg *next = m->next_;
+  if (__builtin_expect(next == NULL, 0)) {
+    x->head = NULL;
+    x->end = &x->head;
+  }
+  return next;
 }
 
 /* Returns the next message, if there is one. */
 static inline foal_msg *run_one(foal__worker *w, foal_actor *x, foal_msg *m)
 {
-  foal_msg *next = dequeue(w, x, m);
+  foal_msg *next = dequeue_early(x, m);
   if (__builtin_expect(m->generation_ != x->generation, 0)) {
     if (m->generation_ != 0) foal__bump(w, FOAL__C_messages_dropped, 1);
-    foal__bump(w, FOAL__C_messages,
-               -1); /* counted with its batch, but no behaviour runs */
+    /* Counted with its batch, but no behaviour runs. */
+    foal__bump(w, FOAL__C_messages, -1);
+    w->entered--;
     foal__msg_drop(w, m);
   } else {
     run(w, x, m);
@@ -144,22 +157,36 @@ static inline bool yields(foal__worker *w, foal_actor *x)
   return (w->yield & FOAL__YIELDS) != 0;
 }
 
+/* Whether what this worker has to do no longer fits the cache; `handled`: so many of all
+ * that ever came in. Only who has just sent something must stop for it. */
+static inline bool swells(const foal__worker *w, int64_t handled)
+{
+  return w->entered - handled >= FOAL__BACKLOG;
+}
+
 /* Runs messages until the local FIFO is empty or the batch is over; returns how many. */
 static uint32_t run_batch(foal__worker *w, foal_actor *x, uint32_t count, uint32_t limit)
 {
   foal_msg *m = x->head;
   if (m == NULL || count >= limit) return count;
+  int64_t handled = foal__load(&w->counters[FOAL__C_messages], relaxed);
+  int64_t entered = w->entered;
   uint64_t began = foal__clock_cycles();
   /* On a busy worker the clock was read just before the turn. */
   if (count > 0 && w->busy && began - w->looked > foal__rt.batch_cycles) return count;
   uint32_t until = count + 1;
   for (;;) {
+    uint32_t before = count;
+    bool stop;
     do {
       m = run_one(w, x, m);
       count++;
-      if (yields(w, x)) return count;
-    } while (m != NULL && count < until);
-    if (m == NULL || count >= limit) return count;
+      stop = yields(w, x) || (w->entered > entered && swells(w, handled + count));
+      entered = w->entered;
+    } while (!stop && m != NULL && count < until);
+    if (m != NULL) x->head = m;
+    x->queued -= count - before;
+    if (stop || m == NULL || count >= limit) return count;
     uint64_t cycles = foal__clock_cycles() - began;
     if (cycles > foal__rt.batch_cycles) return count;
     until = count * (cycles < foal__rt.batch_cycles / HASTE ? HASTY_STEP : STEP);
@@ -265,7 +292,7 @@ FOAL__INLINED void foal__turn(foal__worker *w, foal_actor *x)
   w->current = x;
   w->yield = 0;
   while (m != NULL && m->generation_ == x->generation) {
-    dequeue(w, x, m);
+    dequeue(x, m);
     run(w, x, m);
     count++;
     if (__builtin_expect(w->yield != 0, 0)) break;
