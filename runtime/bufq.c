@@ -10,10 +10,16 @@ static foal_buf *next_of(const foal_buf *b)
   return (foal_buf *)(void *)b->msg.next_;
 }
 
+/* Out of line: a slot is hardly ever full, and to drop needs a frame on the stack. */
+static __attribute__((noinline)) void make_way(foal_slot *s)
+{
+  foal_slot_clear(s);
+}
+
 FOAL_TRUSTED void foal_slot_put(foal_slot *s, foal_buf **b)
 {
   foal_assert(s != NULL && b != NULL && *b != NULL);
-  if (s->held_ != NULL) foal_slot_clear(s);
+  if (s->held_ != NULL) make_way(s);
   s->held_ = *b;
   *b = NULL;
 }

@@ -193,6 +193,9 @@ static void become_ready(foal_ssl *s)
   if (!accept_peer(s)) return;
   s->status = FOAL_SSL_READY;
   s->tls_1_3 = SSL_version(s->tls) >= TLS1_3_VERSION;
+  /* Not earlier: a handshake may begin with a hello in the format of SSL 2. */
+  SSL_set_read_ahead(s->tls, 1);
+  s->reads_ahead = true;
   s->quiet_bytes = 0;
   s->key_updates = 0;
 }

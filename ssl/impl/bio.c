@@ -30,6 +30,25 @@ static uint32_t quiet_left(foal_ssl *s)
   return (uint32_t)(max - s->quiet_bytes);
 }
 
+/* How many of the n bytes at `reading` belong to the record that has begun. OpenSSL reads
+ * ahead as far as it is given; what it held of a next record nobody would ask for. */
+static size_t within_record(foal_ssl *s, size_t n)
+{
+  const uint8_t *at = s->reading.at;
+  size_t i = 0;
+  if (s->header_got == 0 && n >= SSL3_RT_HEADER_LENGTH) {
+    i = s->header_got = SSL3_RT_HEADER_LENGTH;
+    s->record_left = (uint16_t)(at[3] << 8 | at[4]);
+  }
+  for (; s->header_got < SSL3_RT_HEADER_LENGTH && i < n; i++, s->header_got++)
+    s->record_left = (uint16_t)(s->record_left << 8 | at[i]);
+  if (s->header_got < SSL3_RT_HEADER_LENGTH) return i;
+  size_t body = n - i < s->record_left ? n - i : s->record_left;
+  s->record_left = (uint16_t)(s->record_left - body);
+  if (s->record_left == 0) s->header_got = 0;
+  return i + body;
+}
+
 static int bio_read(BIO *bio, char *data, size_t len, size_t *got)
 {
   foal_ssl *s = (foal_ssl *)BIO_get_data(bio);
@@ -43,6 +62,7 @@ static int bio_read(BIO *bio, char *data, size_t len, size_t *got)
   if (left == 0) return 0;
   n = n < len ? n : len;
   n = n < left ? n : left;
+  if (s->reads_ahead) n = within_record(s, n);
   memcpy(data, s->reading.at, n);
   foal__drain_read(&s->reading, n);
   s->quiet_bytes += (uint32_t)n;

@@ -60,10 +60,12 @@ struct foal_ssl {
   uint32_t quiet_bytes; /* read by OpenSSL since the last plaintext */
   uint32_t records;     /* written under the present key */
   uint16_t alert_in, alert_out;
-  uint8_t status; /* foal_ssl_status */
-  uint8_t err;    /* foal_err */
-  uint8_t stop;   /* foal__stop */
+  uint16_t record_left; /* of the record that OpenSSL reads; before: its length so far */
+  uint8_t status;       /* foal_ssl_status */
+  uint8_t err;          /* foal_err */
+  uint8_t stop;         /* foal__stop */
   uint8_t key_updates;
+  uint8_t header_got; /* bytes of that record's header */
   bool server : 1;
   bool close_due : 1;   /* close_notify is to be sent when text is empty */
   bool close_sent : 1;  /* it was given to OpenSSL */
@@ -73,6 +75,7 @@ struct foal_ssl {
   bool keys_new : 1;    /* nothing was sealed, nothing sent since the last one of ours */
   bool hello_seen : 1;  /* a server knows which context serves */
   bool tls_1_3 : 1;     /* what was agreed */
+  bool reads_ahead : 1; /* OpenSSL takes a record at once, header and all */
   bool update_seen : 1; /* the peer has new keys, and may want us to have some */
   foal_ssl_counts counts;
 };

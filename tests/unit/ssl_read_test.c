@@ -189,6 +189,39 @@ Test(ssl_read, two_records_in_one_buffer_are_both_read)
   pair_end(&p);
 }
 
+/* OpenSSL may read ahead within the record only, wherever the bytes were cut: what it
+ * held of the next one would wait for input that never comes. */
+Test(ssl_read, no_byte_of_the_next_record_is_taken_early)
+{
+  turn_of_test();
+  pair p;
+  pair_ready(&p);
+  (void)hear(p.client, 0);
+  cr_assert_eq(say(p.client, "one"), FOAL_OK);
+  cipher_bytes probe = take_cipher(p.client);
+  give_cipher(p.server, probe.at, probe.len);
+  cr_assert_str_eq(hear(p.server, 3), "one");
+  for (size_t cut = 0; cut <= 2 * probe.len; cut++) {
+    uint8_t wire[400];
+    for (size_t i = 0; i < 3; i++) {
+      cr_assert_eq(say(p.client, i == 0 ? "one" : i == 1 ? "two" : "six"), FOAL_OK);
+      cipher_bytes record = take_cipher(p.client);
+      cr_assert_eq(record.len, probe.len);
+      memcpy(wire + i * record.len, record.at, record.len);
+      free(record.at);
+    }
+    give_cipher(p.server, wire, cut);
+    give_cipher(p.server, wire + cut, 3 * probe.len - cut);
+    cr_assert_str_eq(hear(p.server, 3), "one");
+    cr_assert_eq(foal__ssl_in_bytes(p.server), 2 * probe.len);
+    cr_assert_str_eq(hear(p.server, 3), "two");
+    cr_assert_eq(foal__ssl_in_bytes(p.server), probe.len);
+    cr_assert_str_eq(hear(p.server, 3), "six");
+  }
+  free(probe.at);
+  pair_end(&p);
+}
+
 /* Data that comes along with the client's Finished is kept and readable at once. */
 Test(ssl_read, data_behind_the_handshake_is_kept)
 {

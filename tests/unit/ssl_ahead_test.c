@@ -1,0 +1,157 @@
+/* ssl_ahead_test.c - OpenSSL reads ahead within a record, and writes are as large as one
+ * packet: whatever the peer sends, wherever it is cut, and however much is written,
+ * nothing stays behind and nothing is taken for something else.                        */
+#include "foal_test.h"
+#include "ssl/impl/session.h"
+#include "tls/pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADER = 5 };
+
+static const foal_tls both[] = {FOAL_TLS_1_2, FOAL_TLS_1_3};
+
+static void ready_with(pair *p, foal_tls version) FOAL_TURN;
+
+static void ready_with(pair *p, foal_tls version)
+{
+  pair_prepare(p);
+  pair_only(p, version);
+  cr_assert_eq(foal_ssl_ctx_write_bytes(p->client_ctx, 1 << 20), FOAL_OK);
+  pair_begin(p, "a.test");
+  pair_pump(p);
+  (void)hear(p->client, 0);
+  cr_assert_eq(foal_ssl_state(p->client), FOAL_SSL_READY);
+  cr_assert_eq(foal_ssl_state(p->server), FOAL_SSL_READY);
+}
+
+/* What the client sends for a word, with new keys before it if there can be any. */
+static size_t put_word(pair *p, const char *word, uint8_t *at) FOAL_TURN;
+
+static size_t put_word(pair *p, const char *word, uint8_t *at)
+{
+  if (p->client->tls_1_3) cr_assert_eq(foal_ssl_key_update(p->client, false), FOAL_OK);
+  cr_assert_eq(say(p->client, word), FOAL_OK);
+  cipher_bytes all = take_cipher(p->client);
+  cr_assert_leq(all.len, 200);
+  memcpy(at, all.at, all.len);
+  free(all.at);
+  return all.len;
+}
+
+/* The peer's keys change between the records, so none may be opened early. */
+Test(ssl_ahead, records_with_new_keys_may_be_cut_anywhere)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    size_t len = 2;
+    ready_with(&p, both[i]);
+    for (size_t cut = 1; cut < len; cut++) {
+      uint8_t wire[400];
+      len = put_word(&p, "one", wire);
+      len += put_word(&p, "two", wire + len);
+      give_cipher(p.server, wire, cut);
+      const char *first = hear(p.server, 3);
+      if (first != NULL) cr_assert_str_eq(first, "one");
+      give_cipher(p.server, wire + cut, len - cut);
+      if (first == NULL) cr_assert_str_eq(hear(p.server, 3), "one");
+      cr_assert_str_eq(hear(p.server, 3), "two", "%s", foal_ssl_reason(p.server));
+      cr_assert_eq(foal__ssl_in_bytes(p.server), 0);
+    }
+    pair_end(&p);
+  }
+}
+
+typedef struct forged {
+  const char *what;
+  uint8_t head[HEADER];
+} forged;
+
+static const forged forgeries[] = {{"as long as can be said", {23, 3, 3, 0xff, 0xff}},
+                                   {"longer than a record", {23, 3, 3, 0x48, 0x01}},
+                                   {"empty", {23, 3, 3, 0, 0}},
+                                   {"shorter than its tag", {23, 3, 3, 0, 8}},
+                                   {"a hello of SSL 2", {0x80, 0x2e, 1, 3, 3}},
+                                   {"a plain handshake", {22, 3, 3, 0, 40}},
+                                   {"a change of ciphers", {20, 3, 3, 0, 1}},
+                                   {"of no known type", {99, 3, 3, 0, 40}},
+                                   {"of another version", {23, 9, 9, 0, 40}},
+                                   {"full, and not sealed", {23, 3, 3, 0x40, 0x00}}};
+
+/* Ends in an error of its own, and gives nothing but what came before. */
+static void forge(const forged *f, foal_tls version, size_t cut) FOAL_TURN;
+
+static void forge(const forged *f, foal_tls version, size_t cut)
+{
+  static uint8_t wire[70000];
+  pair p;
+  ready_with(&p, version);
+  size_t len = put_word(&p, "one", wire);
+  memset(wire + len, 1, sizeof wire - len);
+  memcpy(wire + len, f->head, HEADER);
+  give_cipher(p.server, wire, len + cut);
+  cr_assert_str_eq(hear(p.server, 0), "one");
+  cr_assert_null(hear(p.server, 0));
+  give_cipher(p.server, wire + len + cut, sizeof wire - len - cut);
+  cr_assert_null(hear(p.server, 0), "%s", f->what);
+  cr_assert_eq(foal_ssl_state(p.server), FOAL_SSL_ERROR, "%s, %zu", f->what, cut);
+  cr_assert_neq(foal_ssl_error(p.server), FOAL_OK);
+  cr_assert_neq(foal_ssl_reason(p.server)[0], '\0');
+  pair_end(&p);
+}
+
+Test(ssl_ahead, a_forged_header_ends_the_session, .timeout = 60)
+{
+  turn_of_test();
+  static const size_t cuts[] = {0, 1, HEADER - 1, HEADER, HEADER + 1, 20000};
+  for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++)
+    for (size_t k = 0; k < sizeof cuts / sizeof cuts[0]; k++)
+      forge(&forgeries[i], both[(i + k) % 2], cuts[k]);
+  for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++)
+    forge(&forgeries[i], both[i % 2], HEADER);
+}
+
+/* Everything that waits is sent, in buffers of the sizes that are promised. */
+static void drain(pair *p, size_t len, size_t seals) FOAL_TURN;
+
+static void drain(pair *p, size_t len, size_t seals)
+{
+  size_t heard = 0;
+  for (foal_buf *b; foal_ssl_can_send(p->client);) {
+    if (seals > 0) foal_ssl_seal(p->client);
+    if (seals > 0) seals--;
+    if (!foal_ssl_send(p->client, &b)) break;
+    cr_assert_leq(foal_buf_len(b), FOAL__SEND_BYTES_MAX);
+    foal_ssl_receive(p->server, &b);
+    for (const char *text; (text = hear(p->server, 0)) != NULL; heard += heard_len())
+      for (size_t i = 0; i < heard_len(); i++)
+        cr_assert_eq((uint8_t)text[i], pair_pattern(heard + i));
+  }
+  cr_assert_eq(heard, len, "%s", foal_ssl_reason(p->server));
+  cr_assert_eq(foal_ssl_queued_bytes(p->client) + foal_ssl_sealed_bytes(p->client), 0);
+}
+
+/* Around every border: of a record, of what is worth one, of a packet, of four
+ * records. */
+Test(ssl_ahead, every_size_arrives, .timeout = 60)
+{
+  turn_of_test();
+  static const size_t borders[] = {4096,  4118,  16384, 20480, 49152,
+                                   65058, 65160, 65536, 69632, 130320};
+  static uint8_t text[140000];
+  for (size_t i = 0; i < sizeof text; i++) text[i] = pair_pattern(i);
+  for (int v = 0; v < 2; v++) {
+    pair p;
+    ready_with(&p, both[v]);
+    for (size_t i = 0; i < sizeof borders / sizeof borders[0] * 7; i++) {
+      size_t len = borders[i / 7] + i % 7 * 11 - 33, first = i * 997 % len;
+      cr_assert_eq(say_bytes(p.client, text, first), FOAL_OK);
+      if (i % 3 == 0) foal_ssl_seal(p.client);
+      cr_assert_eq(say_bytes(p.client, text + first, len - first), FOAL_OK);
+      drain(&p, len, i % 4);
+    }
+    pair_end(&p);
+  }
+}
