@@ -16,10 +16,11 @@
 #include "../runtime/log.h"
 
 enum {
-  STAGE_BYTES = FOAL_SSL_CHUNK, /* plaintext that one write can carry */
-  ALONE_BYTES = 16384,          /* a plain buffer from this size on is not copied */
-  AHEAD_BYTES = 3 * 65536,      /* that a full queue may grow: what relays are ahead */
-  ASKS_A_TURN = 16              /* `sendable` in one turn, for tiny room_bytes */
+  STAGE_BYTES = FOAL_SSL_CHUNK, /* plaintext that fills one write */
+  JOINED_BYTES = 45 * 1448, /* small plain buffers, together: one packet of the largest */
+  ALONE_BYTES = 16384,      /* a plain buffer from this size on is not copied */
+  AHEAD_BYTES = 3 * 65536,  /* that a full queue may grow: what relays are ahead */
+  ASKS_A_TURN = 16          /* `sendable` in one turn, for tiny room_bytes */
 };
 
 /* ---- how much ---- */
@@ -154,12 +155,12 @@ FOAL_TRUSTED static bool join(foal_conn *c, foal_buf **next)
   foal_assert(foal_slot_full(&c->open) && *next != NULL);
   if (!foal_slot_take(&c->open, &open)) return false;
   size_t need = foal_buf_len(open) + foal_buf_len(*next);
-  if (need > STAGE_BYTES) {
+  if (need > JOINED_BYTES) {
     foal_slot_put(&c->open, &open);
     return false;
   }
   if (foal_buf_room(open) < foal_buf_len(*next)) {
-    if (!foal_buf_new(&bigger, STAGE_BYTES)) {
+    if (!foal_buf_new(&bigger, JOINED_BYTES)) {
       foal_slot_put(&c->open, &open);
       return false;
     }

@@ -133,7 +133,7 @@ FOAL_API bool foal_ssl_can_send(const foal_ssl *s) FOAL_TURN;
  *  of the queued plaintext as fits into one buffer, close_notify last. Call it only when
  *  there is credit, and until it gives nothing. After a failure it still gives the alert.
  *  s       borrowed
- *  cipher  out-owned iso of 1 .. FOAL_SSL_CHUNK bytes
+ *  cipher  out-owned iso of 1 .. FOAL_SSL_CHUNK bytes, and the frames of their records
  *  runs    on a turn
  *  fails   false: there is nothing to send, or memory is exhausted (FOAL_SSL_ERROR) */
 FOAL_API bool foal_ssl_send(foal_ssl *s, foal_buf **cipher) FOAL_TURN FOAL_MAKES(*cipher);
@@ -168,9 +168,10 @@ FOAL_API size_t foal_ssl_write_room(const foal_ssl *s) FOAL_TURN;
 FOAL_API size_t foal_ssl_queued_bytes(const foal_ssl *s) FOAL_TURN;
 
 /** Encrypts full records out of the queued plaintext now, into the buffer that the next
- *  foal_ssl_send gives. What remains is less than a record, or does not fit. For owners
- *  that fill one large write with small pieces and want each piece's memory back at once;
- *  call it only when there is credit.
+ *  foal_ssl_send gives, and fills what is left of that. What remains is less than a
+ *  record, or does not fit. For owners that fill one large write with small pieces, go on
+ *  with the next one, and want each piece's memory back at once; call it only when there
+ *  is credit.
  *  s      borrowed
  *  runs   on a turn */
 FOAL_API void foal_ssl_seal(foal_ssl *s) FOAL_TURN;

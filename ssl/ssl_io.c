@@ -246,17 +246,27 @@ static size_t sealed_bytes(const foal_ssl *s)
   return s->tls_1_3 ? SEALED_1_3_BYTES : SEALED_BYTES;
 }
 
+/* What a buffer that is nearly full still takes: a record is made only to fill it when it
+ * is worth the cost, and so is what it leaves for the next buffer, or `more` follows. */
+static size_t last_record(const foal_ssl *s, bool more)
+{
+  size_t text = foal_bufq_bytes(&s->text), sealed = sealed_bytes(s);
+  size_t fits = s->writing.room > sealed ? s->writing.room - sealed : 0;
+  if (fits < SPLIT_BYTES) return 0;
+  return more || text - fits >= SPLIT_BYTES ? fits : 0;
+}
+
 /* How much text the next record takes, so that its ciphertext fits into the buffer being
  * filled. 0: not now; the buffer has to leave first, or memory is exhausted. */
-static size_t next_record(foal_ssl *s)
+static size_t next_record(foal_ssl *s, bool more)
 {
   size_t text = foal_bufq_bytes(&s->text), sealed = sealed_bytes(s);
   size_t len = text < FOAL__RECORD_BYTES ? text : FOAL__RECORD_BYTES;
   if (s->writing.room >= len + sealed) return len;
-  if (s->out_bytes > 0)
-    return s->writing.room >= SPLIT_BYTES + sealed ? s->writing.room - sealed : 0;
-  size_t wanted = text + sealed * (text / FOAL__RECORD_BYTES + 1);
-  if (foal__bio_reserve(s, wanted < FOAL_SSL_CHUNK ? wanted : FOAL_SSL_CHUNK)) return len;
+  if (s->out_bytes > 0) return last_record(s, more);
+  size_t wanted = text + sealed * ((text + FOAL__RECORD_BYTES - 1) / FOAL__RECORD_BYTES);
+  if (wanted > FOAL__SEND_BYTES_MAX) wanted = FOAL__SEND_BYTES;
+  if (foal__bio_reserve(s, wanted)) return len;
   foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory for a ciphertext buffer");
   return 0;
 }
@@ -315,10 +325,10 @@ static bool seal_gathered(foal_ssl *s, size_t len)
   return n > 0;
 }
 
-static bool seal_next(foal_ssl *s)
+static bool seal_next(foal_ssl *s, bool more)
 {
   foal_buf *b;
-  size_t len = next_record(s);
+  size_t len = next_record(s, more);
   if (len == 0 || !foal_bufq_take(&s->text, &b)) return false;
   if (foal_buf_len(b) < len) {
     foal_bufq_put_back(&s->text, &b);
@@ -365,7 +375,7 @@ void foal__ssl_encrypt(foal_ssl *s)
   if (!foal__ssl_encrypt_due(s) || foal_bufq_count(&s->out) > 0) return;
   if (s->records >= s->ctx->rekey_records && speaks(s)) (void)foal__ssl_rekey(s, false);
   bool ok = !s->key_due || seal_key_update(s);
-  while (ok && foal_bufq_bytes(&s->text) > 0) ok = seal_next(s);
+  while (ok && foal_bufq_bytes(&s->text) > 0) ok = seal_next(s, false);
   if (ok && s->close_due && !s->close_sent) seal_close(s);
 }
 
@@ -377,10 +387,8 @@ void foal_ssl_seal(foal_ssl *s)
     return;
   /* More is to follow: the buffer is as large as a write may be. Without memory for it,
    * foal_ssl_send tries again with what it needs. */
-  if (s->out_bytes == 0 && !foal__bio_reserve(s, FOAL_SSL_CHUNK)) return;
-  while (foal_bufq_bytes(&s->text) >= FOAL__RECORD_BYTES &&
-         s->writing.room >= FOAL__RECORD_BYTES + sealed_bytes(s)) {
-    if (!seal_next(s)) return;
+  if (s->out_bytes == 0 && !foal__bio_reserve(s, FOAL__SEND_BYTES)) return;
+  while (foal_bufq_bytes(&s->text) >= FOAL__RECORD_BYTES && seal_next(s, true)) {
   }
 }
 

@@ -74,7 +74,10 @@ bool foal__bio_reserve(foal_ssl *s, size_t len)
 {
   if (s->writing.room >= len) return true;
   foal__fill_finish(&s->writing, &s->out);
-  return foal__fill_open(&s->writing, len);
+  if (!foal__fill_open(&s->writing, len)) return false;
+  size_t max = len > FOAL__SEND_BYTES ? len : FOAL__SEND_BYTES;
+  if (s->writing.room > max) s->writing.room = (uint32_t)max;
+  return true;
 }
 
 /* Appends what fits into the buffer being filled, making one if there is none. */

@@ -17,8 +17,8 @@ bool foal__bio_ready(void) FOAL_MUST;
 /* Makes the BIO; NULL: out of memory. The method must be ready. */
 BIO *foal__bio_new(foal_ssl *s);
 
-/* Makes sure that the next write of len bytes goes into one buffer. False: out of
- * memory. */
+/* Makes sure that the next write of len bytes goes into one buffer, which takes no more
+ * than that or FOAL__SEND_BYTES. False: out of memory. */
 bool foal__bio_reserve(foal_ssl *s, size_t len);
 
 #endif

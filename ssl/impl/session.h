@@ -27,6 +27,11 @@ enum {
   FOAL__QUIET_BYTES_MAX = 64 << 10,   /* input without application data, once ready */
   FOAL__KEY_UPDATES_MAX = 32,         /* key updates without application data */
   FOAL__RECORD_BYTES = SSL3_RT_MAX_PLAIN_LENGTH,
+  /* A write that goes on with the next one is no longer than the largest packet that
+   * systems make of it: the few bytes beyond would be one of their own, which is timed,
+   * sent and received like a large one. */
+  FOAL__SEND_BYTES = 45 * 1448,
+  FOAL__SEND_BYTES_MAX = 4 * (FOAL__RECORD_BYTES + 22), /* four records that are all */
   FOAL__NO_ALERT = 0xffff
 };
 

@@ -68,12 +68,46 @@ Test(ssl_write, small_writes_are_gathered)
   pair_end(&p);
 }
 
+/* A ticket that is read between the two makes OpenSSL lay in a buffer for writing, and it
+ * may hold a part of a record, too. */
+Test(ssl_write, a_long_record_may_follow_a_short_one_and_a_ticket)
+{
+  turn_of_test();
+  static uint8_t text[40000];
+  for (int round = 0; round < 3; round++) {
+    pair p;
+    pair_prepare(&p);
+    pair_begin(&p, "a.test");
+    pair_pump(&p);
+    cr_assert_eq(say(p.client, "short"), FOAL_OK);
+    pair_pump(&p);
+    cr_assert_str_eq(hear(p.server, 0), "short");
+    cr_assert_eq(say(p.server, "in two"), FOAL_OK);
+    cipher_bytes answer = take_cipher(p.server);
+    size_t parts[] = {answer.len, answer.len / 2, RECORD_HEADER}, first = parts[round];
+    bool held = first < answer.len;
+    give_cipher(p.client, answer.at, first);
+    cr_assert_eq(hear_all(p.client), held ? 0 : 6);
+    cr_assert_eq(say_bytes(p.client, text, sizeof text), FOAL_OK);
+    cipher_bytes all = take_cipher(p.client);
+    cr_assert_eq(count_records(all), 3);
+    give_cipher(p.server, all.at, all.len);
+    cr_assert_eq(hear_all(p.server), sizeof text, "%s", foal_ssl_reason(p.client));
+    if (held) give_cipher(p.client, answer.at + first, answer.len - first);
+    cr_assert_eq(hear_all(p.client), held ? 6 : 0);
+    free(all.at);
+    free(answer.at);
+    pair_end(&p);
+  }
+}
+
 /* A record of n bytes that is echoed at once comes back as a record of n bytes. */
 Test(ssl_write, one_write_is_one_record)
 {
   turn_of_test();
-  static const size_t sizes[] = {1, 2, 16383, 16384, 16385, 20000};
-  static const size_t records[] = {1, 1, 1, 1, 2, 2};
+  static const size_t sizes[] = {1,  2,   16383, 16384, 16385, 20000,
+                                 40, 512, 16384, 512,   513,   16384};
+  static const size_t records[] = {1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1};
   static uint8_t text[20000];
   pair p;
   quiet_pair(&p, 64 << 10);
@@ -105,6 +139,46 @@ Test(ssl_write, a_megabyte_needs_few_buffers)
   cr_assert_eq(heard, sizeof text);
   cr_assert_leq(buffers, 17);
   cr_assert_lt(sent, sizeof text + sizeof text / 100);
+  pair_end(&p);
+}
+
+/* The length of the next buffer; 0: there is none. */
+static size_t next_length(foal_ssl *s) FOAL_TURN;
+static size_t next_length(foal_ssl *s)
+{
+  foal_buf *b;
+  if (!foal_ssl_send(s, &b)) return 0;
+  size_t len = foal_buf_len(b);
+  foal_buf_drop(&b);
+  return len;
+}
+
+/* What goes on leaves in full packets; what is all stays together, in whole records. */
+Test(ssl_write, a_full_write_is_one_packet)
+{
+  turn_of_test();
+  enum { RECORD = 16384, SEALED = RECORD + 22 };
+  static uint8_t text[8 * RECORD];
+  pair p;
+  quiet_pair(&p, 1 << 20);
+  cr_assert_eq(say_bytes(p.client, text, 8 * (size_t)RECORD), FOAL_OK);
+  cr_expect_eq(next_length(p.client), FOAL__SEND_BYTES);
+  cr_expect_eq(next_length(p.client), 3 * SEALED, "no record for the last 928 bytes");
+  cr_expect_eq(next_length(p.client), SEALED + 464 + 22);
+  cr_assert_eq(say_bytes(p.client, text, 4 * (size_t)RECORD), FOAL_OK);
+  cr_expect_eq(next_length(p.client), 4 * SEALED);
+  cr_expect_eq(next_length(p.client), 0);
+  cr_assert_eq(say_bytes(p.client, text, 4 * (size_t)RECORD + 1), FOAL_OK);
+  cr_expect_eq(next_length(p.client), 3 * SEALED, "nor for the last 465");
+  cr_expect_eq(next_length(p.client), SEALED + 23);
+  cr_assert_eq(say_bytes(p.client, text, 4 * (size_t)RECORD), FOAL_OK);
+  foal_ssl_seal(p.client);
+  cr_expect_eq(next_length(p.client), FOAL__SEND_BYTES, "more follows");
+  cr_expect_eq(next_length(p.client), 464 + 22);
+  foal_buf *b;
+  if (!foal_buf_new(&b, FOAL__SEND_BYTES_MAX)) abort();
+  cr_expect_gt(foal_buf_room(b), FOAL__SEND_BYTES_MAX, "a size the pool keeps");
+  foal_buf_drop(&b);
   pair_end(&p);
 }
 
