@@ -8,7 +8,8 @@ typedef struct foal_pair {
   foal_ssl_ctx *client_ctx, *server_ctx;
   foal_ssl *client FOAL_REF;
   foal_ssl *server FOAL_REF;
-  foal_slot saved, text;
+  foal_ssl_ticket *ticket;
+  foal_slot text;
 } foal_pair;
 
 static foal_pair the_pair;
@@ -53,17 +54,16 @@ static bool are_ready(const foal_pair *p)
          foal_ssl_state(p->server) == FOAL_SSL_READY;
 }
 
-FOAL_TRUSTED static foal_ssl *client_of(foal_pair *p, bool resume)
+static foal_ssl *client_of(const foal_pair *p, bool resume) FOAL_TURN;
+static foal_ssl *client_of(const foal_pair *p, bool resume)
 {
-  if (!resume || p->saved.held_ == NULL)
-    return foal_ssl_client(p->client_ctx, SESSION_HOST);
-  return foal_ssl_client_resume(p->client_ctx, SESSION_HOST, p->saved.held_);
+  if (!resume || p->ticket == NULL) return foal_ssl_client(p->client_ctx, SESSION_HOST);
+  return foal_ssl_client_again(p->client_ctx, SESSION_HOST, p->ticket);
 }
 
 FOAL_TRUSTED static bool agree(void *self, bool resume)
 {
   foal_pair *p = (foal_pair *)self;
-  foal_buf *b;
   foal_ssl_free(&p->client);
   foal_ssl_free(&p->server);
   p->client = client_of(p, resume);
@@ -75,8 +75,7 @@ FOAL_TRUSTED static bool agree(void *self, bool resume)
   }
   carry(p->server, p->client);
   hear(p->client, &p->text);
-  if (!foal_slot_full(&p->saved) && foal_ssl_save(p->client, &b))
-    foal_slot_put(&p->saved, &b);
+  if (p->ticket == NULL) p->ticket = foal_ssl_keep(p->client);
   return are_ready(p) && foal_ssl_resumed(p->server) == resume;
 }
 
@@ -107,7 +106,7 @@ FOAL_TRUSTED static bool talk(void *self, size_t bytes)
 FOAL_TRUSTED static void close_foal(void *self)
 {
   foal_pair *p = (foal_pair *)self;
-  foal_slot_clear(&p->saved);
+  foal_ssl_ticket_drop(&p->ticket);
   foal_slot_clear(&p->text);
   foal_ssl_free(&p->client);
   foal_ssl_free(&p->server);

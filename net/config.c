@@ -82,6 +82,7 @@ foal__config *foal__config_new(const foal_protocol *protocol,
   if (c == NULL) return NULL;
   c->options = with_defaults(options->conn);
   c->port = options->port;
+  if (options->ticket != NULL) c->ticket = foal_ssl_ticket_share(options->ticket);
   if (options->ctx == NULL) return c;
   c->ctx = foal_ssl_ctx_share(options->ctx);
   if (c->ctx == NULL) foal__config_drop(&c);
@@ -100,6 +101,7 @@ foal__config *foal__config_with(const foal__config *config, foal_ssl_ctx **ctx)
   c->options = config->options;
   c->listener = config->listener;
   c->port = config->port;
+  if (config->ticket != NULL) c->ticket = foal_ssl_ticket_share(config->ticket);
   c->ctx = *ctx;
   *ctx = NULL;
   return c;
@@ -119,6 +121,7 @@ void foal__config_drop(foal__config **config)
   *config = NULL;
   if (!foal__refs_drop(&c->refs)) return;
   if (c->ctx != NULL) foal_ssl_ctx_drop(&c->ctx);
+  foal_ssl_ticket_drop(&c->ticket);
   explicit_bzero(c->text, c->text_bytes); /* the session holds keys */
   foal__free(c);
 }

@@ -114,6 +114,8 @@ static foal_ssl *client_session(const foal__config *config) FOAL_TURN;
 static foal_ssl *client_session(const foal__config *config)
 {
   foal_buf *saved;
+  if (config->ticket != NULL)
+    return foal_ssl_client_again(config->ctx, config->verify_name, config->ticket);
   if (config->session_bytes == 0 ||
       !foal_buf_from(&saved, config->session, config->session_bytes))
     return foal_ssl_client(config->ctx, config->verify_name);

@@ -49,6 +49,8 @@ typedef struct foal_connect_options {
                               host; copied */
   const foal_buf *session; /* iso, borrowed, copied: what foal_ssl_save gave, to resume;
                               NULL: none */
+  const foal_ssl_ticket *ticket; /* val, borrowed, shared: what foal_ssl_keep gave; goes
+                                    before a session; NULL: none */
   foal_conn_options conn;
 } foal_connect_options;
 

@@ -142,6 +142,24 @@ static SSL_SESSION *earlier_session(const foal_ssl *s, const foal__host *host,
   return NULL;
 }
 
+/* The session that begins may mark what it was made from as spoiled, hence a copy. */
+foal_ssl *foal_ssl_client_again(const foal_ssl_ctx *ctx, const char *text,
+                                const foal_ssl_ticket *ticket)
+{
+  foal__host host;
+  foal_check(ticket != NULL);
+  foal_ssl *s = make(ctx, false);
+  if (s == NULL) return NULL;
+  foal__host_parse(&host, text);
+  foal__ossl_clear();
+  SSL_SESSION *earlier = SSL_SESSION_dup(foal__ticket_session(ticket));
+  bool good = earlier != NULL && still_good(s, earlier, &host);
+  foal__ossl_clear(); /* without a copy, or with one that does not fit, it begins anew */
+  begin_client(s, &host, good ? earlier : NULL);
+  SSL_SESSION_free(earlier);
+  return s;
+}
+
 foal_ssl *foal_ssl_client_resume(const foal_ssl_ctx *ctx, const char *text,
                                  const foal_buf *saved)
 {

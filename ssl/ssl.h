@@ -25,7 +25,8 @@
 #include "../runtime/err.h"
 #include "ctx.h"
 
-typedef struct foal_ssl foal_ssl; /* ref */
+typedef struct foal_ssl foal_ssl;               /* ref */
+typedef struct foal_ssl_ticket foal_ssl_ticket; /* val */
 
 typedef enum foal_ssl_status {
   FOAL_SSL_HANDSHAKE, /* not yet agreed */
@@ -71,6 +72,18 @@ FOAL_API foal_ssl *foal_ssl_client(const foal_ssl_ctx *ctx, const char *host)
 FOAL_API foal_ssl *foal_ssl_client_resume(const foal_ssl_ctx *ctx, const char *host,
                                           const foal_buf *session)
     FOAL_TURN FOAL_READS(session) FOAL_MUST;
+
+/** The same from a ticket that stayed in the process: cheaper, since nothing is decoded
+ *  again, above all not the server's certificate.
+ *  ctx      as foal_ssl_client
+ *  host     as foal_ssl_client; the same as in the earlier session
+ *  ticket   val, borrowed: what foal_ssl_keep gave. What does not fit (another host,
+ *           other rules), or cannot be copied, is ignored: the handshake is a full one
+ *  returns  as foal_ssl_client
+ *  runs     on a turn */
+FOAL_API foal_ssl *foal_ssl_client_again(const foal_ssl_ctx *ctx, const char *host,
+                                         const foal_ssl_ticket *ticket)
+    FOAL_TURN FOAL_MUST;
 
 /** Ends the session, if it has not ended, and frees it.
  *  s      moved; *s is NULL on return; a NULL inside is ignored
@@ -226,6 +239,26 @@ FOAL_API foal_err foal_ssl_key_update(foal_ssl *s, bool ask_peer) FOAL_TURN FOAL
  *  fails   false: nothing to resume yet, or out of memory
  *  source  RFC 8446 4.6.1 */
 FOAL_API bool foal_ssl_save(const foal_ssl *s, foal_buf **out) FOAL_TURN FOAL_MAKES(*out);
+
+/** Keeps the same as it is, for this process. Nothing changes it any more, and nothing
+ *  that becomes of the session spoils it. Under TLS 1.3 each connection should resume
+ *  with the ticket of the one before: who sees one twice knows it was the same client.
+ *  s       borrowed
+ *  returns owned; NULL: nothing to resume yet, or out of memory
+ *  runs    on a turn
+ *  source  RFC 8446 4.6.1, C.4 */
+FOAL_API foal_ssl_ticket *foal_ssl_keep(const foal_ssl *s) FOAL_TURN FOAL_MUST;
+
+/** Makes one more handle.
+ *  ticket  val, borrowed
+ *  returns owned, the same ticket
+ *  runs    anywhere */
+FOAL_API foal_ssl_ticket *foal_ssl_ticket_share(const foal_ssl_ticket *ticket) FOAL_MUST;
+
+/** Gives one handle up; the last one wipes and frees the secret.
+ *  ticket  moved; *ticket is NULL on return; a NULL inside is ignored
+ *  runs    anywhere */
+FOAL_API void foal_ssl_ticket_drop(foal_ssl_ticket **ticket);
 
 /** How many sessions exist in this process. For leak checks and metrics.
  *  runs   anywhere */

@@ -234,12 +234,19 @@ foal_err foal_ssl_export(const foal_ssl *s, const foal_ssl_exporter *what, uint8
   return ok == 1 ? FOAL_OK : FOAL_CRYPTO;
 }
 
-bool foal_ssl_save(const foal_ssl *s, foal_buf **out)
+/* What a client could resume; NULL: nothing. */
+static SSL_SESSION *resumable(const foal_ssl *s)
 {
   SSL_SESSION *session = !agreed(s) || s->server ? NULL : SSL_get_session(s->tls);
-  if (session == NULL || SSL_SESSION_is_resumable(session) != 1) return false;
+  if (session == NULL || SSL_SESSION_is_resumable(session) != 1) return NULL;
   /* A session resumed with another group is a copy without the ticket. */
-  if (SSL_SESSION_has_ticket(session) != 1) return false;
+  return SSL_SESSION_has_ticket(session) == 1 ? session : NULL;
+}
+
+bool foal_ssl_save(const foal_ssl *s, foal_buf **out)
+{
+  SSL_SESSION *session = resumable(s);
+  if (session == NULL) return false;
   int len = i2d_SSL_SESSION(session, NULL);
   if (len <= 0 || len > FOAL_BUF_BYTES_MAX || !foal_buf_new(out, (size_t)len)) {
     foal__ossl_clear();
@@ -251,4 +258,27 @@ bool foal_ssl_save(const foal_ssl *s, foal_buf **out)
   foal_buf_mark_secret(*out);
   foal__ossl_clear();
   return true;
+}
+
+foal_ssl_ticket *foal_ssl_keep(const foal_ssl *s)
+{
+  SSL_SESSION *session = resumable(s);
+  SSL_SESSION *copy = session == NULL ? NULL : SSL_SESSION_dup(session);
+  foal__ossl_clear();
+  return (foal_ssl_ticket *)(void *)copy;
+}
+
+foal_ssl_ticket *foal_ssl_ticket_share(const foal_ssl_ticket *ticket)
+{
+  SSL_SESSION *session = foal__ticket_session(ticket);
+  foal_check(session != NULL);
+  foal_check(SSL_SESSION_up_ref(session) == 1);
+  return (foal_ssl_ticket *)(void *)session;
+}
+
+void foal_ssl_ticket_drop(foal_ssl_ticket **ticket)
+{
+  foal_check(ticket != NULL);
+  SSL_SESSION_free(foal__ticket_session(*ticket));
+  *ticket = NULL;
 }

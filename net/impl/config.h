@@ -18,6 +18,7 @@ typedef struct foal__config {
   const char *verify_name;   /* in text */
   const char *session;       /* in text, secret */
   size_t session_bytes;      /* 0: none */
+  foal_ssl_ticket *ticket;   /* one handle; NULL: none */
   size_t text_bytes;
   uint16_t port;
   char text[];

@@ -125,6 +125,12 @@ void foal__ssl_fail(foal_ssl *s, foal_ssl_status status, foal_err err, const cha
 /* If the transport has ended and everything was read, decides how it ended. */
 void foal__ssl_settle_end(foal_ssl *s);
 
+/* A ticket is an SSL_SESSION that no SSL refers to, so nobody writes to it. */
+static inline SSL_SESSION *foal__ticket_session(const foal_ssl_ticket *ticket)
+{
+  return (SSL_SESSION *)(uintptr_t)ticket;
+}
+
 /* The session of an SSL, for OpenSSL's callbacks; NULL: not one of ours. */
 foal_ssl *foal__ssl_of(const SSL *tls);
 

@@ -146,3 +146,63 @@ Test(net_resume, the_session_of_the_options_is_resumed_and_wiped)
   cr_assert_eq(resumed, 1);
   cr_assert_eq(leaks, 0);
 }
+
+/* ---- with a ticket that stayed ---- */
+
+static point_plan ticket_server, ticket_client;
+static foal_ssl_ticket *ticket;
+
+/* The bytes beside the ticket are no session: it goes before them. */
+FOAL_TRUSTED static void call_with_ticket(void)
+{
+  point_tag tag;
+  foal_buf *junk;
+  must(foal_buf_from(&junk, "junk", 4));
+  foal_connect_options o = {.host = "127.0.0.1",
+                            .port = ticket_server.listener.port,
+                            .ctx = kit_client_ctx,
+                            .verify_name = "localhost",
+                            .session = junk,
+                            .ticket = ticket,
+                            .conn = {.context = &ticket_client}};
+  must(kit_try_connect(&o, &tag));
+  foal_buf_drop(&junk);
+  foal_ssl_ticket_drop(&ticket); /* the connection has a handle of its own */
+}
+
+HOOK says_hello_again(point *self)
+{
+  bool again = foal_ssl_resumed(foal_conn_ssl(self->conn));
+  must(again == (ticket_client.closed_count == 1));
+  kit_stream(self, 3);
+}
+
+HOOK keeps_ticket(point *self, foal_buf **data)
+{
+  foal_buf_drop(data);
+  if (ticket == NULL) ticket = foal_ssl_keep(foal_conn_ssl(self->conn));
+  must(ticket != NULL);
+  foal_conn_close(self->conn);
+}
+
+HOOK calls_with_ticket(point *self, foal_err why)
+{
+  (void)self;
+  must(why == FOAL_CLEAN || why == FOAL_LOCAL);
+  if (ticket_client.closed_count == 0) call_with_ticket();
+}
+
+Test(net_resume, the_ticket_of_the_options_is_resumed)
+{
+  kit_start(1);
+  ticket_server.last = 2;
+  ticket_client.opened = says_hello_again;
+  ticket_client.received = keeps_ticket;
+  ticket_client.closed = calls_with_ticket;
+  kit_listen(&ticket_server, kit_server_ctx, NULL);
+  call_with_ticket();
+  kit_run();
+  cr_assert_eq(ticket_client.closed_count, 2);
+  cr_assert_not_null(ticket);
+  foal_ssl_ticket_drop(&ticket);
+}

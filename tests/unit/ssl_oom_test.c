@@ -108,6 +108,9 @@ static void carry(foal_ssl *a, foal_ssl *b)
   }
 }
 
+static foal_ssl_ticket *good_ticket; /* NULL: nothing is resumed */
+static bool keep_ticket;             /* the next one there is becomes it */
+
 static bool talk(foal_ssl *client, foal_ssl *server) FOAL_TURN;
 
 /* A whole conversation; false: a session failed, with an error. */
@@ -121,6 +124,9 @@ static bool talk(foal_ssl *client, foal_ssl *server)
       foal_ssl_state(server) == FOAL_SSL_READY) {
     (void)hear(client, 0);
     if (foal_ssl_save(client, &saved)) foal_buf_drop(&saved);
+    foal_ssl_ticket *kept = foal_ssl_keep(client);
+    foal_ssl_ticket_drop(keep_ticket ? &good_ticket : &kept);
+    if (keep_ticket) good_ticket = kept;
     lost = say(client, "to the") != FOAL_OK || say(client, " server") != FOAL_OK;
     updated = foal_ssl_key_update(server, true);
     (void)say(server, "to the client");
@@ -164,7 +170,9 @@ static bool make_contexts(void)
 static bool converse(void)
 {
   foal_ssl *server = foal_ssl_server(good_server);
-  foal_ssl *client = foal_ssl_client(good_client, "a.test");
+  foal_ssl *client = good_ticket == NULL
+                         ? foal_ssl_client(good_client, "a.test")
+                         : foal_ssl_client_again(good_client, "a.test", good_ticket);
   bool ok = client != NULL && server != NULL && talk(client, server);
   foal_ssl_free(&client);
   foal_ssl_free(&server);
@@ -185,16 +193,18 @@ static bool run(bool (*scenario)(void), long at, bool on)
 }
 
 /* The first allocation fails, the second, ... each alone or with all that follow. */
-static void sweep(bool (*scenario)(void), bool on, long step) FOAL_TURN;
+static void sweep(bool (*scenario)(void), bool resume, bool on, long step) FOAL_TURN;
 
-static void sweep(bool (*scenario)(void), bool on, long step)
+static void sweep(bool (*scenario)(void), bool resume, bool on, long step)
 {
   foal_err err[2];
   cast_make(&people);
   good_server = try_ctx(true, &err[0]);
   good_client = try_ctx(false, &err[1]);
   cr_assert(err[0] == FOAL_OK && err[1] == FOAL_OK);
+  keep_ticket = resume;
   cr_assert(run(scenario, 0, false), "it works with memory");
+  keep_ticket = false;
   cr_assert(run(scenario, 0, false));
   long all = allocations, refused = 0;
   if (getenv("FOAL_TEST_EVERY") != NULL) step = 1;
@@ -202,6 +212,7 @@ static void sweep(bool (*scenario)(void), bool on, long step)
   cr_log_info("%ld of %ld ended in an error", refused, all / step);
   cr_assert_gt(refused, all / step / 20);
   cr_assert(run(scenario, 0, false), "and works again afterwards");
+  foal_ssl_ticket_drop(&good_ticket);
   foal_ssl_ctx_drop(&good_server);
   foal_ssl_ctx_drop(&good_client);
   cast_free(&people);
@@ -210,25 +221,31 @@ static void sweep(bool (*scenario)(void), bool on, long step)
 Test(ssl_oom, any_allocation_of_a_context_may_fail)
 {
   turn_of_test();
-  sweep(make_contexts, false, 23);
+  sweep(make_contexts, false, false, 23);
 }
 
 Test(ssl_oom, memory_may_end_in_a_context)
 {
   turn_of_test();
-  sweep(make_contexts, true, 23);
+  sweep(make_contexts, false, true, 23);
 }
 
 Test(ssl_oom, any_allocation_of_a_session_may_fail)
 {
   turn_of_test();
-  sweep(converse, false, 5);
+  sweep(converse, false, false, 5);
 }
 
 Test(ssl_oom, memory_may_end_in_a_session)
 {
   turn_of_test();
-  sweep(converse, true, 5);
+  sweep(converse, false, true, 5);
+}
+
+Test(ssl_oom, any_allocation_of_a_resumed_session_may_fail)
+{
+  turn_of_test();
+  sweep(converse, true, false, 7);
 }
 
 /* What was read from a key file, and the keys that were made of it. */
