@@ -4,7 +4,13 @@
  * The async handle is how other threads wake the loop, and the only handle that is
  * always there. The timer bounds a poll; the scheduler owns all other time. Nothing
  * here runs user code: callbacks of the loop move data and post messages. Everything
- * but foal__poller_wake belongs to the thread of the worker. */
+ * but foal__poller_wake belongs to the thread of the worker.
+ *
+ * Sockets that libuv reports are read in small portions, between which the actors run
+ * and answer: what a connection needs for a message, up to the kernel's own, is still
+ * in the cache then. The loop is asked again when all have been read. While actors
+ * still wait for their turns (a poll by time) little is added to what they have to do,
+ * but ever more if they leave no pause: the network must not wait for them. */
 #include "impl/loop.h"
 
 #include "../runtime/impl/alloc.h"
@@ -14,7 +20,13 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { SIGNALS = 2 };
+enum {
+  SIGNALS = 2,
+  PORTION = 16,        /* sockets read while no actor waits for its turn */
+  CROWDED_STEP = 16,   /* polls after which one more is read while some do */
+  CROWDED_MAX = 65536, /* far more than any portion */
+  PORTIONS_MAX = 32,   /* then the loop runs, though some have not been read yet */
+};
 static const int signal_numbers[SIGNALS] = {SIGINT, SIGTERM};
 
 struct foal__poller {
@@ -24,6 +36,10 @@ struct foal__poller {
   uv_signal_t signals[SIGNALS];
   void (*caught)(int signal_number);
   int registered; /* handles and requests beside the ones above */
+  foal__due *due, **due_end;
+  void (*serve)(foal__due *due);
+  uint32_t crowded;  /* polls since the actors left a pause */
+  uint32_t portions; /* since the loop ran */
 };
 
 typedef struct job_request {
@@ -96,6 +112,7 @@ foal_err foal__poller_open(foal__poller **out, uint32_t worker)
   }
   (void)uv_timer_init(&p->loop, &p->bound); /* cannot fail: memory only */
   p->loop.data = p;
+  p->due_end = &p->due;
   *out = p;
   return FOAL_OK;
 }
@@ -120,9 +137,40 @@ void foal__poller_close(foal__poller **poller)
   foal__free(p);
 }
 
-void foal__poller_poll(foal__poller *poller, uint64_t timeout_ns)
+/* ---- polling ---- */
+
+void foal__due_served_by(foal__poller *poller, void (*serve)(foal__due *due))
 {
-  foal_assert(poller != NULL);
+  foal_assert(poller != NULL && serve != NULL);
+  poller->serve = serve;
+}
+
+void foal__due_add(foal__poller *poller, foal__due *due)
+{
+  foal_assert(poller != NULL && poller->serve != NULL);
+  if (due->link != NULL) return;
+  due->next = NULL;
+  due->link = poller->due_end;
+  *poller->due_end = due;
+  poller->due_end = &due->next;
+}
+
+void foal__due_remove(foal__poller *poller, foal__due *due)
+{
+  foal_assert(poller != NULL && due != NULL);
+  if (due->link == NULL) return;
+  *due->link = due->next;
+  if (due->next != NULL) {
+    due->next->link = due->link;
+  } else {
+    poller->due_end = due->link;
+  }
+  due->link = NULL;
+}
+
+/* Runs the callbacks of the loop. */
+static void run(foal__poller *poller, uint64_t timeout_ns)
+{
   if (timeout_ns == 0) {
     (void)uv_run(&poller->loop, UV_RUN_NOWAIT);
     return;
@@ -135,6 +183,36 @@ void foal__poller_poll(foal__poller *poller, uint64_t timeout_ns)
   }
   (void)uv_run(&poller->loop, UV_RUN_ONCE);
   if (timeout_ns != FOAL__POLL_FOREVER) (void)uv_timer_stop(&poller->bound);
+}
+
+static uint32_t portion(foal__poller *poller, bool idle)
+{
+  if (idle) {
+    poller->crowded = 0;
+    return PORTION;
+  }
+  if (poller->crowded < CROWDED_MAX) poller->crowded++;
+  return 1 + poller->crowded / CROWDED_STEP;
+}
+
+void foal__poller_poll(foal__poller *poller, uint64_t timeout_ns)
+{
+  foal_assert(poller != NULL);
+  if (poller->due == NULL) {
+    run(poller, timeout_ns);
+    poller->portions = 0;
+  } else if (++poller->portions > PORTIONS_MAX) {
+    run(poller,
+        0); /* whoever connects, or can be written to, waits no longer than that */
+    poller->portions = 0;
+  }
+  /* A poll that may block is one of a worker that has nothing else to do. */
+  uint32_t most = portion(poller, timeout_ns != 0);
+  for (; most > 0 && poller->due != NULL; most--) {
+    foal__due *due = poller->due;
+    foal__due_remove(poller, due);
+    poller->serve(due);
+  }
 }
 
 void foal__poller_wake(foal__poller *poller)

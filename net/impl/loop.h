@@ -16,4 +16,19 @@ uv_loop_t *foal__poller_loop(foal__poller *poller);
  * long as there is one, it is worth polling between turns. */
 void foal__poller_count(foal__poller *poller, int by);
 
+/* A socket with something to read, waiting for its turn; part of it. link NULL: it is
+ * not. */
+typedef struct foal__due {
+  struct foal__due *next, **link;
+} foal__due;
+
+/* Lets it wait behind the others; then it is served once, under the poll. */
+void foal__due_add(foal__poller *poller, foal__due *due);
+
+/* Takes it out if it waits. */
+void foal__due_remove(foal__poller *poller, foal__due *due);
+
+/* Says how a socket is read; the same for all. */
+void foal__due_served_by(foal__poller *poller, void (*serve)(foal__due *due));
+
 #endif
