@@ -107,6 +107,8 @@ static int listen_on(const struct addrinfo *ai, int backlog)
   if (fd < 0) return -1;
   /* Without it a restart is refused while old connections are in TIME_WAIT. */
   (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  /* Accepted sockets have it from this one: a system call less for each. */
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, backlog) == 0) return fd;
   int saved = errno;
   foal__transport_drop(fd);

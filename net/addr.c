@@ -82,14 +82,37 @@ bool foal__addr_parse(foal__addr *out, const char *host, uint16_t port)
   return true;
 }
 
+/* Writes the number; returns where it ends. */
+static char *number_put(char *at, uint32_t n)
+{
+  char digits[10];
+  int count = 0;
+  do {
+    digits[count++] = (char)('0' + n % 10);
+    n /= 10;
+  } while (n > 0);
+  while (count > 0) *at++ = digits[--count];
+  return at;
+}
+
+/* Every server does this with every connection: inet_ntop and snprintf take ten times as
+ * long. */
+static void text_4(const foal__addr *addr, char *at)
+{
+  for (int i = 0; i < 4; i++) {
+    at = number_put(at, addr->ip[i]);
+    *at++ = i < 3 ? '.' : ':';
+  }
+  *number_put(at, addr->port) = '\0';
+}
+
 void foal__addr_text(const foal__addr *addr, char out[FOAL__ADDR_TEXT_MAX])
 {
   char ip[INET6_ADDRSTRLEN] = "";
   foal_assert(addr != NULL && out != NULL);
   out[0] = '\0';
   if (addr->family == 4) {
-    (void)inet_ntop(AF_INET, addr->ip, ip, sizeof ip);
-    (void)snprintf(out, FOAL__ADDR_TEXT_MAX, "%s:%u", ip, (unsigned)addr->port);
+    text_4(addr, out);
   } else if (addr->family == 6) {
     (void)inet_ntop(AF_INET6, addr->ip, ip, sizeof ip);
     if (addr->scope != 0) {

@@ -21,6 +21,15 @@ enum { EXPECT_BYTES_MAX = 65536, PASSES_A_TURN = 4, TARGET_BYTES = 264 };
 
 FOAL_SEND0(foal__proto, more)
 
+/* Whether input waits that somebody wants, or that is to be thrown away: who closed
+ * inside `sendable` may have left some, and the peer's end is behind it. */
+static bool has_to_take_in(const foal_conn *c) FOAL_TURN;
+static bool has_to_take_in(const foal_conn *c)
+{
+  bool over = c->phase == FOAL__CONN_CLOSING || c->phase == FOAL__CONN_LINGER;
+  return c->stalled && (over || foal__conn_may_deliver(c));
+}
+
 static void flush(void *user) FOAL_TURN;
 static void flush(void *user)
 {
@@ -33,12 +42,12 @@ static void flush(void *user)
     bool more = c->stalled || c->phase >= FOAL__CONN_CLOSING || foal__conn_has_failed(c);
     if (more) foal__conn_take_in(c);
     foal__conn_put_out(c);
-    if (!c->stalled || !foal__conn_may_deliver(c)) break;
+    if (!has_to_take_in(c)) break;
   }
   foal__conn_report_in(c);
   c->flushing = false;
   bool due = c->receipts != NULL && foal__receipts_due(c->receipts);
-  if (c->asking || c->yielded || due || (c->stalled && foal__conn_may_deliver(c))) {
+  if (c->asking || c->yielded || due || has_to_take_in(c)) {
     foal__proto_tag me = {foal__self_tag(user)};
     foal__proto_more(me);
   }
@@ -212,6 +221,11 @@ void foal__conn_close(foal_conn *c)
   foal__conn_schedule(c);
 }
 
+static bool has_said_all(const foal_conn *c)
+{
+  return c->phase == FOAL__CONN_LINGER && !c->unsaid;
+}
+
 /* The reason that counts, from all that is known at the end. */
 static foal_err judge(const foal_conn *c, foal__cause cause) FOAL_TURN;
 static foal_err judge(const foal_conn *c, foal__cause cause)
@@ -221,7 +235,7 @@ static foal_err judge(const foal_conn *c, foal__cause cause)
   if (c->cause.err != FOAL_OK) return c->cause.err;
   /* Both have said that they are finished: what the transport does now changes
    * nothing. */
-  if (told_by_tls && c->phase == FOAL__CONN_LINGER) return FOAL_CLEAN;
+  if (told_by_tls && has_said_all(c)) return FOAL_CLEAN;
   if (cause.err != FOAL_CLEAN && cause.err != FOAL_LOCAL) return cause.err;
   if (tls) return told_by_tls ? FOAL_CLEAN : FOAL_LOCAL;
   return cause.err;
@@ -256,12 +270,13 @@ static void say_closed(foal_conn *c, foal__cause cause)
   c->protocol->closed(foal__user_of(c), why);
 }
 
-FOAL_HANDLE1(foal__proto, closed, foal__cause, cause)
-static void foal__proto_on_closed(foal__proto *user, foal__cause cause)
+FOAL_HANDLE2(foal__proto, closed, foal__cause, cause, bool, said)
+static void foal__proto_on_closed(foal__proto *user, foal__cause cause, bool said)
 {
   foal_conn *c = foal__conn_of(user);
   foal_assert(c->config != NULL && cause.err != FOAL_OK);
   if (c->phase == FOAL__CONN_CLOSED) return;
+  if (said) c->unsaid = false;
   say_closed(c, cause);
   bool ordinary = c->cause.err == FOAL_CLEAN || c->cause.err == FOAL_LOCAL;
   foal_actor_end(ordinary ? FOAL_ENDED : c->cause.err);
@@ -308,7 +323,7 @@ FOAL_TRUSTED void foal__conn_end(void *self)
     bool cut = !c->tls && foal_bufq_count(&c->out) > 0;
     foal__tcp_abort(c->tcp, cut); /* a plain FIN would say that this was all */
     /* Who leaves with something unsaid did not end cleanly, whatever the peer said. */
-    if (c->cause.err == FOAL_OK && !stopped && c->phase != FOAL__CONN_LINGER)
+    if (c->cause.err == FOAL_OK && !stopped && !has_said_all(c))
       c->cause = (foal__cause){why_left(), 0};
     say_closed(c, (foal__cause){stopped ? FOAL_STOPPED : why_left(), 0});
   }

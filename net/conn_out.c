@@ -224,6 +224,39 @@ static void note_leaving(foal_conn *c)
   foal__receipts_leaving(c->receipts, foal__conn_queued(c));
 }
 
+/* Whether the next write will not be a small one. Who answers what it receives waits for
+ * room, too, but not to go on at once. */
+static bool more_follows(const foal_conn *c) FOAL_TURN;
+static bool more_follows(const foal_conn *c)
+{
+  return (c->blocked && !c->held) || foal_bufq_count(&c->out) > 0;
+}
+
+/* Whether nothing follows the buffer that leaves now, and nobody waits for its credit. */
+static bool is_last(const foal_conn *c) FOAL_TURN;
+static bool is_last(const foal_conn *c)
+{
+  if (c->phase != FOAL__CONN_CLOSING || c->receipts != NULL) return false;
+  if (foal__conn_queued(c) > 0) return false;
+  if (c->ssl == NULL) return true;
+  return c->shut && !foal__conn_has_failed(c) && !foal_ssl_can_send(c->ssl);
+}
+
+static void hand_over(foal_conn *c, foal_buf **b) FOAL_TURN FOAL_TAKES(*b);
+static void hand_over(foal_conn *c, foal_buf **b)
+{
+  foal_assert(c->credit);
+  c->credit = false;
+  note_leaving(c);
+  if (!is_last(c)) {
+    foal__tcp_write(c->tcp, b);
+    return;
+  }
+  c->phase = FOAL__CONN_LINGER;
+  c->unsaid = true;
+  foal__tcp_last(c->tcp, b, c->ssl != NULL && foal_ssl_end_seen(c->ssl));
+}
+
 /* Gives the TCP actor its one buffer. */
 static bool emit(foal_conn *c) FOAL_TURN;
 static bool emit(foal_conn *c)
@@ -231,16 +264,13 @@ static bool emit(foal_conn *c)
   foal_buf *b;
   if (!c->credit) return false;
   if (c->tls) {
-    if (c->ssl == NULL || !foal_ssl_send(c->ssl, &b)) return false;
-    c->credit = false;
-    note_leaving(c);
-    foal__tcp_write(c->tcp, &b);
-    return true;
+    if (c->ssl == NULL) return false;
+    if (more_follows(c)) foal_ssl_seal(c->ssl);
+    if (!foal_ssl_send(c->ssl, &b)) return false;
+  } else if (!foal_slot_take(&c->open, &b)) {
+    return false;
   }
-  if (!foal_slot_take(&c->open, &b)) return false;
-  c->credit = false;
-  note_leaving(c);
-  foal__tcp_write(c->tcp, &b);
+  hand_over(c, &b);
   return true;
 }
 
@@ -297,7 +327,7 @@ static bool is_content(const foal_conn *c)
 void foal__conn_put_out(foal_conn *c)
 {
   foal_assert(c->config != NULL);
-  c->content = false;
+  c->content = c->asking = false;
   for (int asks = 0;;) {
     if (c->phase == FOAL__CONN_CONNECTING || c->phase >= FOAL__CONN_LINGER) return;
     stage(c);

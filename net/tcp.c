@@ -56,7 +56,7 @@ static void foal__tcp_on_gone(foal__tcp *self)
 {
   foal__tcp_check(self);
   foal_assert(self->phase == FOAL__TCP_CLOSING && self->sock == NULL);
-  if (foal__tcp_has_user(self)) foal__proto_closed(self->user, self->cause);
+  if (foal__tcp_has_user(self)) foal__proto_closed(self->user, self->cause, self->said);
   foal_actor_end(FOAL_ENDED);
 }
 
@@ -373,10 +373,7 @@ static void foal__tcp_on_write(foal__tcp *self, foal_buf **b)
   foal_assert(!self->writing && !self->finished);
   self->writing = true;
   foal__sock_write(self->sock, b);
-  if (!self->writing) return;
-  self->stall_ms = foal__now_ms();
-  self->stall_bytes = foal__sock_unacked(self->sock);
-  foal__tcp_rearm(self);
+  if (self->writing) foal__tcp_watch_write(self);
 }
 
 void foal__tcp_wrote(foal__tcp *self, foal_buf **b, foal__cause cause)
@@ -392,12 +389,14 @@ void foal__tcp_wrote(foal__tcp *self, foal_buf **b, foal__cause cause)
   }
   foal__count(FOAL__C_bytes_out, (int64_t)foal_buf_len(*b));
   foal__tcp_touch(self);
-  if (foal__conn_credit_now(self->user)) {
+  bool quiet = self->last ? !self->waited : foal__conn_credit_now(self->user);
+  if (!quiet) foal_buf_truncate(*b, 0);
+  if (quiet)
     foal_buf_drop(b);
-    return;
-  }
-  foal_buf_truncate(*b, 0);
-  foal__proto_credit(self->user, b);
+  else if (self->last)
+    foal__tcp_spoken(self->me, b);
+  else
+    foal__proto_credit(self->user, b);
 }
 
 static void send_fin(foal__tcp *self)
@@ -415,23 +414,61 @@ static void foal__tcp_on_finish(foal__tcp *self)
   if (self->phase == FOAL__TCP_OPEN) send_fin(self);
 }
 
+/* All is said: FIN, and the end once the peer's is there. Closing sends one, too. */
+static void begin_end(foal__tcp *self) FOAL_TURN;
+static void begin_end(foal__tcp *self)
+{
+  foal_assert(self->phase == FOAL__TCP_OPEN && !self->writing);
+  self->said = true;
+  if (self->eof) {
+    foal__tcp_shut(self, (foal__cause){FOAL_CLEAN, 0}, false);
+    return;
+  }
+  send_fin(self);
+  self->phase = FOAL__TCP_LINGER;
+  self->phase_due_ms = foal__now_ms() + self->config->options.linger_ms;
+  self->paused = false;
+  foal__tcp_update_reading(self);
+  foal__tcp_rearm(self);
+}
+
 FOAL_HANDLE0(foal__tcp, close)
 static void foal__tcp_on_close(foal__tcp *self)
 {
   foal__tcp_check(self);
   if (self->phase == FOAL__TCP_DIALING)
     foal__tcp_shut(self, (foal__cause){FOAL_LOCAL, 0}, false);
-  if (self->phase != FOAL__TCP_OPEN) return;
-  send_fin(self);
-  if (self->eof) {
-    foal__tcp_shut(self, (foal__cause){FOAL_CLEAN, 0}, false);
+  if (self->phase == FOAL__TCP_OPEN) begin_end(self);
+}
+
+FOAL_HANDLE_ISO(foal__tcp, spoken)
+static void foal__tcp_on_spoken(foal__tcp *self, foal_buf **b)
+{
+  foal__tcp_check(self);
+  foal_buf_drop(b);
+  if (self->phase == FOAL__TCP_OPEN) begin_end(self);
+}
+
+FOAL_HANDLE_ISO1(foal__tcp, last, bool, heard)
+static void foal__tcp_on_last(foal__tcp *self, foal_buf **b, bool heard)
+{
+  foal__tcp_check(self);
+  if (self->phase != FOAL__TCP_OPEN || self->broken.err != FOAL_OK) {
+    foal_buf_drop(b);
     return;
   }
-  self->phase = FOAL__TCP_LINGER;
-  self->phase_due_ms = foal__now_ms() + self->config->options.linger_ms;
-  self->paused = false;
-  foal__tcp_update_reading(self);
-  foal__tcp_rearm(self);
+  foal_assert(!self->writing && !self->finished);
+  if (heard && !self->eof) self->eof = foal__sock_ended(self->sock);
+  self->writing = self->last = true;
+  foal__sock_write_last(self->sock, b);
+  if (self->writing) {
+    self->waited = true;
+    self->paused = false;
+    foal__tcp_update_reading(self);
+    foal__tcp_watch_write(self);
+  } else if (self->broken.err == FOAL_OK) {
+    begin_end(self);
+  }
 }
 
 FOAL_HANDLE1(foal__tcp, abort, bool, reset)

@@ -51,6 +51,14 @@ void foal__tcp_rearm(foal__tcp *self)
                   due > now ? due - now : 0);
 }
 
+void foal__tcp_watch_write(foal__tcp *self)
+{
+  foal_assert(self->writing);
+  self->stall_ms = foal__now_ms();
+  self->stall_bytes = foal__sock_unacked(self->sock);
+  foal__tcp_rearm(self);
+}
+
 static void phase_over(foal__tcp *self) FOAL_TURN;
 static void phase_over(foal__tcp *self)
 {

@@ -99,7 +99,6 @@ foal__cause foal__sock_adopt(foal__sock *sock, int fd)
     return foal__cause_of(status);
   }
   sock->fd = fd;
-  set_nodelay(sock);
   return foal__cause_of(0);
 }
 
@@ -339,7 +338,8 @@ static void write_rest(foal__sock *sock, foal_buf **b, size_t done)
   foal_slot_put(&w->buf, b);
 }
 
-void foal__sock_write(foal__sock *sock, foal_buf **b)
+static void write_now(foal__sock *sock, foal_buf **b, int flags) FOAL_TAKES(*b);
+static void write_now(foal__sock *sock, foal_buf **b, int flags)
 {
   foal_assert(sock != NULL && !is_closing(sock) && sock->owner != NULL);
   foal_assert(unwritten(sock) == 0);
@@ -351,7 +351,7 @@ void foal__sock_write(foal__sock *sock, foal_buf **b)
     write_rest(sock, b, 0);
     return;
   }
-  ssize_t n = send(sock->fd, foal_buf_data(*b), len, MSG_NOSIGNAL);
+  ssize_t n = send(sock->fd, foal_buf_data(*b), len, MSG_NOSIGNAL | flags);
   int error = n < 0 ? errno : 0;
   foal__count(FOAL__C_writes, 1);
   if (n < 0 && error != EAGAIN && error != EINTR && error != ENOBUFS) {
@@ -362,6 +362,23 @@ void foal__sock_write(foal__sock *sock, foal_buf **b)
   } else {
     write_rest(sock, b, n > 0 ? (size_t)n : 0);
   }
+}
+
+void foal__sock_write(foal__sock *sock, foal_buf **b)
+{
+  write_now(sock, b, 0);
+}
+
+void foal__sock_write_last(foal__sock *sock, foal_buf **b)
+{
+  write_now(sock, b, MSG_MORE);
+}
+
+bool foal__sock_ended(const foal__sock *sock)
+{
+  char byte;
+  foal_assert(sock != NULL && !is_closing(sock));
+  return recv(sock->fd, &byte, 1, MSG_PEEK) == 0;
 }
 
 size_t foal__sock_unacked(const foal__sock *sock)

@@ -292,6 +292,17 @@ void foal__sock_write(foal__sock *sock, foal_buf **b)
   }
 }
 
+void foal__sock_write_last(foal__sock *sock, foal_buf **b)
+{
+  foal__sock_write(sock, b);
+}
+
+bool foal__sock_ended(const foal__sock *sock)
+{
+  foal_assert(sock != NULL && sock->end != NULL);
+  return sock->end->in.len == 0 && sock->end->fin;
+}
+
 size_t foal__sock_unacked(const foal__sock *sock)
 {
   foal_assert(sock != NULL);

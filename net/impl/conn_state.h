@@ -61,6 +61,7 @@ struct foal_conn {
   bool finish : 1;    /* the user has finished writing */
   bool shut : 1;      /* close_notify is queued */
   bool finished : 1;  /* FIN was sent */
+  bool unsaid : 1;    /* lingers, but the last write may not be with the system yet */
   bool receiving : 1; /* the user's `received` is running */
   bool flushing : 1;  /* the end of the turn is running */
   bool flush_due : 1; /* it will */

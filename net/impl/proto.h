@@ -26,7 +26,8 @@ FOAL_SEND1(foal__proto, expired, foal_err, why)
 /* The program wants to end. */
 FOAL_SEND0(foal__proto, stopping)
 /* The socket is gone; the last message. FOAL_CLEAN: the peer's FIN was seen;
- * FOAL_LOCAL: it was not; else what broke it. */
-FOAL_SEND1(foal__proto, closed, foal__cause, cause)
+ * FOAL_LOCAL: it was not; else what broke it. `said`: not before all that was to be
+ * written was with the system. */
+FOAL_SEND2(foal__proto, closed, foal__cause, cause, bool, said)
 
 #endif

@@ -3,8 +3,8 @@
  * It belongs to one connection actor, its user. What the user tells it is below, what
  * it tells the user is in proto.h. Contract: one write at a time (the next after
  * `credit`), `finish` and `close` only when no write is in flight, nothing after
- * `close` but `consumed` and `abort`. It answers exactly one `closed`, and then it is
- * gone. */
+ * `close` or `last` but `consumed` and `abort`. It answers exactly one `closed`, and
+ * then it is gone. */
 #ifndef FOAL_NET_IMPL_TCP_H
 #define FOAL_NET_IMPL_TCP_H
 
@@ -36,6 +36,9 @@ FOAL_SEND2(foal__tcp, set, foal_conn_option, option, uint32_t, value)
 FOAL_SEND1(foal__tcp, idle, uint32_t, idle_ms)
 /* Send FIN. */
 FOAL_SEND0(foal__tcp, finish)
+/* Send these bytes, and then do what `close` does; no credit comes for them. `heard`: the
+ * peer has said in its own way that it has finished. */
+FOAL_SEND_ISO1(foal__tcp, last, bool, heard)
 /* Send FIN, read and throw away until the peer's end, within bounds, and close. */
 FOAL_SEND0(foal__tcp, close)
 /* Close now; with RST or as the system likes. */

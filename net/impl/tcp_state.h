@@ -46,6 +46,9 @@ struct foal__tcp {
   bool begun : 1;    /* and the listener counts that */
   bool paused : 1;   /* the user does not want to read */
   bool writing : 1;
+  bool last : 1;     /* with that write the user has said everything */
+  bool waited : 1;   /* and it did not get through at once */
+  bool said : 1;     /* everything the user had to say is with the system */
   bool finished : 1; /* FIN is sent */
   bool eof : 1;      /* nothing more will be read */
 };
@@ -78,6 +81,9 @@ void foal__tcp_update_reading(foal__tcp *self);
 /* Makes sure that the alarm rings by the next deadline. */
 void foal__tcp_rearm(foal__tcp *self) FOAL_TURN;
 
+/* The system did not take all of a write: the peer has a time to take more. */
+void foal__tcp_watch_write(foal__tcp *self) FOAL_TURN;
+
 /* Notes a byte in either direction, for the idle time-out. */
 void foal__tcp_touch(foal__tcp *self);
 
@@ -94,6 +100,7 @@ FOAL_SEND0(foal__tcp, drain)                    /* the program wants to end */
 FOAL_SEND0(foal__tcp, gone)                     /* the system has let go of the socket */
 FOAL_SEND1(foal__tcp, over, foal__cause, cause) /* reading or writing has ended */
 FOAL_SEND_ISO(foal__tcp, first)                 /* bytes before there was a user */
+FOAL_SEND_ISO(foal__tcp, spoken)                /* the last write is through */
 FOAL_SEND_ISO(foal__tcp, resolved)              /* addresses */
 FOAL_SEND2(foal__tcp, tried, uint32_t, index, foal__cause, cause) /* one attempt's end */
 

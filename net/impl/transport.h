@@ -46,6 +46,13 @@ void foal__sock_read(foal__sock *sock, bool on);
  * before. One write at a time. */
 void foal__sock_write(foal__sock *sock, foal_buf **b) FOAL_TAKES(*b);
 
+/* The same where finishing or closing follows: the system may wait for that, so that
+ * the FIN leaves with the bytes. */
+void foal__sock_write_last(foal__sock *sock, foal_buf **b) FOAL_TAKES(*b);
+
+/* Whether the peer's FIN is all there is left to read. */
+bool foal__sock_ended(const foal__sock *sock);
+
 /* Changes a setting of a socket that is connected. Not FOAL_OK: the system refused. */
 foal__cause foal__sock_set(foal__sock *sock, foal_conn_option option, uint32_t value)
     FOAL_MUST;

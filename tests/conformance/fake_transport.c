@@ -307,6 +307,16 @@ void foal__sock_write(foal__sock *sock, foal_buf **b)
   }
 }
 
+void foal__sock_write_last(foal__sock *sock, foal_buf **b)
+{
+  foal__sock_write(sock, b);
+}
+
+bool foal__sock_ended(const foal__sock *sock)
+{
+  return sock->in_count == 0 && sock->end.err == FOAL_CLEAN;
+}
+
 size_t fake_unwritten(unsigned n)
 {
   foal__sock *s = fake(n);

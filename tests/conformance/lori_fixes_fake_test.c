@@ -448,5 +448,5 @@ Test(conf_lori_fixes, close_while_muted_is_graceful)
   cr_assert_eq(client.why, FOAL_CLEAN);
   cr_assert_eq(client.received_bytes, 0);
   cr_assert_eq(fake(0)->out_len, 100000);
-  cr_assert(fake(0)->finished && !fake(0)->reset);
+  cr_assert(fake(0)->closing && !fake(0)->reset);
 }

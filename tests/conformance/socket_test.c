@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -360,4 +361,87 @@ Test(conf_socket, SendOnPeerClosedSocketReturnsError)
   drive(writes_twice, NULL);
   cr_assert_eq(events.wrote, 2);
   cr_assert_eq(events.write_end.err, FOAL_RESET);
+}
+
+/* ---- the end ---- */
+
+static void looks_for_the_end(void)
+{
+  char byte;
+  must(!foal__sock_ended(events.sock));
+  must(send(theirs, "x", 1, 0) == 1 && shutdown(theirs, SHUT_WR) == 0);
+  must(!foal__sock_ended(events.sock));
+  must(recv(ours, &byte, 1, 0) == 1);
+  must(foal__sock_ended(events.sock));
+  must(foal__sock_ended(events.sock)); /* looking takes nothing away */
+  foal__sock_close(events.sock, false);
+}
+
+Test(conf_socket, the_end_is_what_is_left_behind_all_bytes)
+{
+  connect_ends();
+  drive(looks_for_the_end, NULL);
+  cr_assert_eq(events.received + events.ended, 0);
+}
+
+static bool only_finishes;
+
+static void writes_last(void)
+{
+  foal_buf *b;
+  stays_open = true;
+  if (!foal_buf_from(&b, "hello", 5)) abort();
+  foal__sock_write_last(events.sock, &b);
+  must(events.wrote == 1 && events.write_end.err == FOAL_OK);
+  if (only_finishes) {
+    stays_open = false; /* the other end's close ends it */
+    foal__sock_finish(events.sock);
+    foal__sock_read(events.sock, true);
+  } else {
+    foal__sock_close(events.sock, false);
+  }
+}
+
+static void *reads_hello(void *unused)
+{
+  char text[8];
+  (void)unused;
+  must(recv(theirs, text, 5, MSG_WAITALL) == 5 && memcmp(text, "hello", 5) == 0);
+  must(recv(theirs, text, 1, 0) == 0);
+  must(close(theirs) == 0);
+  theirs = -1;
+  return NULL;
+}
+
+/* The system may hold the bytes until then, not longer. */
+Test(conf_socket, the_last_write_leaves_with_the_end)
+{
+  connect_ends();
+  drive(writes_last, reads_hello);
+
+  memset(&events, 0, sizeof events);
+  only_finishes = true;
+  connect_ends();
+  drive(writes_last, reads_hello);
+  cr_assert_eq(events.end.err, FOAL_CLEAN);
+}
+
+/* Nobody sets it on an accepted socket, so it must come from the one that listens. */
+Test(conf_socket, accepted_sockets_send_small_writes_at_once)
+{
+  int listener, on = 0;
+  socklen_t len = sizeof on;
+  struct sockaddr_in sa = {.sin_family = AF_INET,
+                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  uint16_t port;
+  cr_assert_eq(foal__transport_listen("127.0.0.1", 0, 1, &listener, &port).err, FOAL_OK);
+  sa.sin_port = htons(port);
+  theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  cr_assert_eq(connect(theirs, (struct sockaddr *)&sa, sizeof sa), 0);
+  ours = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  cr_assert_eq(getsockopt(ours, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+  cr_assert_neq(on, 0);
+  (void)close(ours);
+  (void)close(theirs);
+  (void)close(listener);
 }

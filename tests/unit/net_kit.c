@@ -225,6 +225,8 @@ void kit_stream(point *self, uint64_t total)
 
 /* ---- peers ---- */
 
+int peer_receive_bytes;
+
 void peer_open(peer *p, uint16_t port)
 {
   struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -237,6 +239,9 @@ void peer_open(peer *p, uint16_t port)
   setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  /* Before connecting: a window that was offered is not taken back. */
+  int bytes = peer_receive_bytes;
+  if (bytes != 0) setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   must(connect(p->fd, (struct sockaddr *)&sa, sizeof sa) == 0);
 }
 

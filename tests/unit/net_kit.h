@@ -89,6 +89,8 @@ typedef struct peer {
 /* Runs fn in a thread of its own; it is joined by kit_run. */
 void kit_peer(void (*fn)(uint16_t port), uint16_t port);
 
+/* How much the system keeps for the next peer_open; 0: the default. */
+extern int peer_receive_bytes;
 void peer_open(peer *p, uint16_t port);
 void peer_tls(peer *p, int version); /* handshake; 0: the best */
 void peer_close(peer *p);
