@@ -31,6 +31,7 @@ def arguments(parser):
 def sizes(options):
     quick = options.quick
     options.message_ms = 4 if quick else 50
+    options.coarse_ms = 4 if quick else 200  # until the work is spread takes a part of that
     options.message_rounds = 1 if quick else 2
     options.silence_ms = 50 if quick else 1500
     options.processes = 1 if quick else options.rounds or 9
@@ -95,7 +96,8 @@ class Runtime:
     def run(self, bench, place, options):
         """The rounds of one process."""
         workers = 1 if place == "1" else 2
-        command = [*self.command(workers, bench), "--ms", str(options.message_ms), "--rounds",
+        ms = options.coarse_ms if bench == "coarse" else options.message_ms
+        command = [*self.command(workers, bench), "--ms", str(ms), "--rounds",
                    str(1 if self.benches[bench]["fixed"] else options.message_rounds)]
         if self.name == FOAL and place == "apart":
             command += ["--apart"]
