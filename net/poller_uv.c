@@ -8,8 +8,9 @@
  *
  * Sockets that libuv reports are read in small portions, between which the actors run
  * and answer: what a connection needs for a message, up to the kernel's own, is still
- * in the cache then. The loop is asked again when all have been read. While actors
- * still wait for their turns (a poll by time) little is added to what they have to do,
+ * in the cache then. The loop runs again when all have been read, or after 32 portions:
+ * whoever connects, or can be written to, waits no longer than that. While actors still
+ * wait for their turns (a poll by time) little is added to what they have to do,
  * but ever more if they leave no pause: the network must not wait for them. */
 #include "impl/loop.h"
 
@@ -202,8 +203,7 @@ void foal__poller_poll(foal__poller *poller, uint64_t timeout_ns)
     run(poller, timeout_ns);
     poller->portions = 0;
   } else if (++poller->portions > PORTIONS_MAX) {
-    run(poller,
-        0); /* whoever connects, or can be written to, waits no longer than that */
+    run(poller, 0);
     poller->portions = 0;
   }
   /* A poll that may block is one of a worker that has nothing else to do. */
