@@ -154,13 +154,26 @@ def raise_file_limit():
     return hard
 
 
-def group_nice(nice=None):
-    """The priority of this session beside others, where the kernel has one; or sets it."""
+GROUP = "/proc/self/autogroup"  # as "/autogroup-7 nice 0"; proc(5)
+
+
+def group_nice(path=GROUP):
+    """The priority of this session beside others, or None where it has none of its own: the
+    kernel has no such file, or it is empty since no ancestor has ever begun a session."""
     try:
-        with open("/proc/self/autogroup", "r+" if nice else "r", encoding="utf-8") as f:
-            return f.write(str(nice)) if nice else int(f.read().split()[-1])
+        with open(path, encoding="utf-8") as f:
+            words = f.read().split()
     except OSError:
         return None
+    return int(words[-1]) if words else None
+
+
+def set_group_nice(nice, path=GROUP):
+    try:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(str(nice))
+    except OSError:
+        pass  # the kernel may refuse; the session then has the priority of any other
 
 
 class Server:
@@ -221,7 +234,7 @@ class Server:
         nice = group_nice()
         os.setsid()
         if nice:
-            group_nice(nice)  # a session has a priority of its own, which begins anew
+            set_group_nice(nice)  # a session has a priority of its own, which begins anew
         if self.cores:
             os.sched_setaffinity(0, self.cores)
 

@@ -21,6 +21,7 @@ import figures
 import plots
 import promises
 import report
+import servers
 from messages import fields
 
 LOAD = None
@@ -259,6 +260,20 @@ class Tables(unittest.TestCase):
         self.assertEqual([1, 1, 1], [text.count(word) for word in (
             "| 1.02 – 1.03 | holds |", "| 0.950 – 1.02 | holds, within the error |",
             "| 0.900 – 1.02 | NOT HELD, within the error |")])
+
+    def test_a_session_may_have_no_priority_of_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "autogroup")
+            self.assertIsNone(servers.group_nice(path))
+            for text, nice in (("", None), ("/autogroup-7 nice 0\n", 0),
+                               ("/autogroup-7 nice -5\n", -5)):
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text)
+                self.assertEqual(nice, servers.group_nice(path))
+            servers.set_group_nice(3, path)
+            with open(path, encoding="utf-8") as f:
+                self.assertEqual("3", f.read())
+            servers.set_group_nice(3, os.path.join(folder, "none", "autogroup"))
 
     def test_servers_are_compared_in_the_same_round(self):
         ours = [{"round": i, "rate": rate} for i, rate in enumerate((10, 20, 30))]
