@@ -18,6 +18,7 @@ PLACES = {"1": ("1 worker", ["--workers", "1"]), "2": ("2 workers", ["--workers"
 FOAL, FLOOR = "foal", "plain C"
 QUICK_OPS = {"skynet": 1000, "memory": 20000, "producer": 100000}
 QUICK_ACTORS = 10000  # growth beyond that takes too long to be quick
+SPREADS = ("coarse", "fanin")  # actors spread, or find together, which short windows would be full of
 
 
 def arguments(parser):
@@ -31,7 +32,7 @@ def arguments(parser):
 def sizes(options):
     quick = options.quick
     options.message_ms = 4 if quick else 50
-    options.coarse_ms = 4 if quick else 200  # until the work is spread takes a part of that
+    options.spread_ms = 4 if quick else 200
     options.message_rounds = 1 if quick else 2
     options.silence_ms = 50 if quick else 1500
     options.processes = 1 if quick else options.rounds or 9
@@ -96,7 +97,7 @@ class Runtime:
     def run(self, bench, place, options):
         """The rounds of one process."""
         workers = 1 if place == "1" else 2
-        ms = options.coarse_ms if bench == "coarse" else options.message_ms
+        ms = options.spread_ms if bench in SPREADS else options.message_ms
         command = [*self.command(workers, bench), "--ms", str(ms), "--rounds",
                    str(1 if self.benches[bench]["fixed"] else options.message_rounds)]
         if self.name == FOAL and place == "apart":
