@@ -84,6 +84,11 @@ def compare(result, before, after, key):
         result["cpu_ratio"] = result[key] / result["server_cpu"] / (yard / yard_cpu)
 
 
+def restart(running, names):
+    for name in ["yardstick", *names]:
+        running[name].begin_anew()
+
+
 def one_round(bench, running, name, order, results, number):
     """yardstick, A, yardstick, B, yardstick ...; the yardstick's own row is against itself."""
     figure = FIGURES[name]
@@ -232,6 +237,8 @@ def measure_setup(bench, setup, names, found):
             for i in range(bench.options.rounds):
                 random.Random(i).shuffle(order)
                 try:
+                    if i > 0:
+                        restart(running, order)
                     one_round(bench, running, name, order, results, i)
                 except ERRORS as why:
                     bench.report.fail(name, why)
@@ -262,5 +269,5 @@ def seconds(bench, names):
     yard_s = (options.warm_ms + options.window_ms * 3 // 5) / 1000 + 0.15
     for name in names:
         count = len(FIGURES[name].names(bench))
-        total += options.rounds * (count * window_s + (count + 1) * yard_s)
+        total += options.rounds * (count * window_s + (count + 1) * (yard_s + 0.2))
     return total

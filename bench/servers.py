@@ -192,15 +192,24 @@ class Server:
         self.run = None
 
     def __enter__(self):
+        self.begin()
+        return self
+
+    def begin(self):
         last = None
         for _ in range(3):  # a port that was free a moment ago may be taken
             try:
                 self.start()
-                return self
+                return
             except RuntimeError as why:
                 last = why
                 self.stop()
         raise last
+
+    def begin_anew(self):
+        """Where the kernel puts a program makes it quicker or slower until it ends."""
+        self.stop()
+        self.begin()
 
     def __exit__(self, *_):
         self.stop()
