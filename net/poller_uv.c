@@ -8,7 +8,7 @@
  *
  * Sockets that libuv reports are read in small portions, between which the actors run
  * and answer: what a connection needs for a message, up to the kernel's own, is still
- * in the cache then. The loop runs again when all have been read, or after 32 portions:
+ * in the cache then. The loop runs again when all have been read, or as many as 512:
  * whoever connects, or can be written to, waits no longer than that. While actors still
  * wait for their turns (a poll by time) little is added to what they have to do,
  * but ever more if they leave no pause: the network must not wait for them. */
@@ -26,7 +26,8 @@ enum {
   PORTION = 16,        /* sockets read while no actor waits for its turn */
   CROWDED_STEP = 16,   /* polls after which one more is read while some do */
   CROWDED_MAX = 65536, /* far more than any portion */
-  PORTIONS_MAX = 32,   /* then the loop runs, though some have not been read yet */
+  SERVED_MAX = 512,    /* sockets read, then the loop runs, though not all have been */
+  CROWDED_POLLS = 32,  /* or polls, while some do */
 };
 static const int signal_numbers[SIGNALS] = {SIGINT, SIGTERM};
 
@@ -39,8 +40,9 @@ struct foal__poller {
   int registered; /* handles and requests beside the ones above */
   foal__due *due, **due_end;
   void (*serve)(foal__due *due);
-  uint32_t crowded;  /* polls since the actors left a pause */
-  uint32_t portions; /* since the loop ran */
+  uint32_t crowded; /* polls since the actors left a pause */
+  uint32_t unrun;   /* the same, since the loop ran */
+  uint32_t served;  /* sockets, since the loop ran */
 };
 
 typedef struct job_request {
@@ -186,32 +188,39 @@ static void run(foal__poller *poller, uint64_t timeout_ns)
   if (timeout_ns != FOAL__POLL_FOREVER) (void)uv_timer_stop(&poller->bound);
 }
 
+/* A poll that may block is one of a worker that has nothing else to do. */
 static uint32_t portion(foal__poller *poller, bool idle)
 {
   if (idle) {
-    poller->crowded = 0;
+    poller->crowded = poller->unrun = 0;
     return PORTION;
   }
   if (poller->crowded < CROWDED_MAX) poller->crowded++;
+  poller->unrun++;
   return 1 + poller->crowded / CROWDED_STEP;
+}
+
+/* Whether the loop runs: nobody waits to be read, or others have waited long enough. The
+ * system looks at all who wait once more then, so not sooner than that. */
+static bool loop_due(const foal__poller *poller)
+{
+  return poller->due == NULL || poller->served >= SERVED_MAX ||
+         poller->unrun > CROWDED_POLLS;
 }
 
 void foal__poller_poll(foal__poller *poller, uint64_t timeout_ns)
 {
   foal_assert(poller != NULL);
-  if (poller->due == NULL) {
-    run(poller, timeout_ns);
-    poller->portions = 0;
-  } else if (++poller->portions > PORTIONS_MAX) {
-    run(poller, 0);
-    poller->portions = 0;
-  }
-  /* A poll that may block is one of a worker that has nothing else to do. */
   uint32_t most = portion(poller, timeout_ns != 0);
+  if (loop_due(poller)) {
+    run(poller, poller->due == NULL ? timeout_ns : 0);
+    poller->served = poller->unrun = 0;
+  }
   for (; most > 0 && poller->due != NULL; most--) {
     foal__due *due = poller->due;
     foal__due_remove(poller, due);
     poller->serve(due);
+    poller->served++;
   }
 }
 
