@@ -265,8 +265,13 @@ FOAL_TURN static bool send_file(web *self)
     self->phase = WEB_BODY;
     return true;
   }
+  flush(self);
+  /* No more than there is room for: so pieces fall into step again behind any head. */
   uint64_t left = job->rest.count;
-  size_t len = left < WEB_FILE_PIECE_BYTES ? (size_t)left : WEB_FILE_PIECE_BYTES;
+  size_t len = foal_conn_room(self->conn);
+  if (len > WEB_FILE_PIECE_BYTES) len = WEB_FILE_PIECE_BYTES;
+  if (len > left) len = (size_t)left;
+  if (len == 0) return true;
   foal_buf *b;
   if (!foal_buf_new(&b, len < sizeof(piece) ? sizeof(piece) : len)) {
     web__abort(self, FOAL_NO_MEMORY);

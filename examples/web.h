@@ -23,8 +23,10 @@
 #include <openssl/evp.h>
 
 enum {
-  WEB_FILE_PIECE_BYTES = 16384, /* of a file at a time: one TLS record */
-  WEB_ROOM_BYTES = 16384,       /* of an answer that waits beyond the write that leaves */
+  /* Of a file at a time, and of an answer that waits beyond the write that leaves: a TLS
+   * record, four of which are as much as one packet takes. */
+  WEB_FILE_PIECE_BYTES = 16268,
+  WEB_ROOM_BYTES = WEB_FILE_PIECE_BYTES,
   WEB_DROPPED_BYTES_MAX = 65536, /* of a body that nobody wants */
   WEB_BYTES_PER_S_MIN = 240,     /* of a body; slower is a timeout */
 };

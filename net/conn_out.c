@@ -16,11 +16,11 @@
 #include "../runtime/log.h"
 
 enum {
-  STAGE_BYTES = FOAL_SSL_CHUNK, /* plaintext that fills one write */
   JOINED_BYTES = 45 * 1448, /* small plain buffers, together: one packet of the largest */
-  ALONE_BYTES = 16384,      /* a plain buffer from this size on is not copied */
-  AHEAD_BYTES = 3 * 65536,  /* that a full queue may grow: what relays are ahead */
-  ASKS_A_TURN = 16          /* `sendable` in one turn, for tiny room_bytes */
+  STAGE_BYTES = JOINED_BYTES - 4 * 22, /* plaintext that fills one write: four records */
+  ALONE_BYTES = 16384,     /* a plain buffer from this size on is not copied */
+  AHEAD_BYTES = 3 * 65536, /* that a full queue may grow: what relays are ahead */
+  ASKS_A_TURN = 16         /* `sendable` in one turn, for tiny room_bytes */
 };
 
 /* ---- how much ---- */

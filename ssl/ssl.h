@@ -181,10 +181,10 @@ FOAL_API size_t foal_ssl_write_room(const foal_ssl *s) FOAL_TURN;
 FOAL_API size_t foal_ssl_queued_bytes(const foal_ssl *s) FOAL_TURN;
 
 /** Encrypts full records out of the queued plaintext now, into the buffer that the next
- *  foal_ssl_send gives, and fills what is left of that. What remains is less than a
- *  record, or does not fit. For owners that fill one large write with small pieces, go on
- *  with the next one, and want each piece's memory back at once; call it only when there
- *  is credit.
+ *  foal_ssl_send gives, and one that fills what is left of that. What remains is less
+ *  than such a record, or does not fit. For owners that fill one large write with small
+ *  pieces, go on with the next one, and want each piece's memory back at once; call it
+ *  only when there is credit.
  *  s      borrowed
  *  runs   on a turn */
 FOAL_API void foal_ssl_seal(foal_ssl *s) FOAL_TURN;

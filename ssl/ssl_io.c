@@ -12,8 +12,10 @@
 #include <limits.h>
 
 enum {
-  JOIN_BYTES = 4096,  /* leftovers up to here are joined into one buffer */
-  SPLIT_BYTES = 4096, /* the smallest piece of a record made only to fill a buffer */
+  JOIN_BYTES = 4096,    /* leftovers up to here are joined into one buffer */
+  SPARE_BYTES = 512,    /* room that plaintext may always have behind it */
+  SPLIT_BYTES = 4096,   /* the smallest piece of a record made only to fill a buffer */
+  ENOUGH_BYTES = 12288, /* what is a record of its own rather than copied together */
   SEALED_BYTES =
       5 + SSL3_RT_MAX_ENCRYPTED_OVERHEAD, /* a record's ciphertext beyond its text */
   SEALED_1_3_BYTES = 5 + 1 + 16,
@@ -298,25 +300,49 @@ static size_t seal(foal_ssl *s, const uint8_t *text, size_t len)
   return n;
 }
 
-/* One record out of several small buffers. */
-static bool seal_gathered(foal_ssl *s, size_t len)
+/* Whether a buffer may be a record of its own, which can make one more of them: not if
+ * just that keeps the last text out of the buffer that takes all. */
+static bool may_add_record(const foal_ssl *s, bool more)
 {
-  foal_buf *all, *b;
+  size_t text = foal_bufq_bytes(&s->text), sealed = sealed_bytes(s);
+  size_t all = text + sealed * ((text + FOAL__RECORD_BYTES - 1) / FOAL__RECORD_BYTES);
+  return more || all > s->writing.room || all + sealed <= s->writing.room;
+}
+
+/* Moves the first bytes of `text` into `all`: up to len, or, if it `may_end` before, up
+ * to a border from which on a buffer waits that would have to be cut, when enough is
+ * there. */
+static void gather(foal_ssl *s, foal_buf *all, size_t len, bool may_end) FOAL_USES(all);
+static void gather(foal_ssl *s, foal_buf *all, size_t len, bool may_end)
+{
+  foal_buf *b;
+  while (foal_buf_len(all) < len && foal_bufq_take(&s->text, &b)) {
+    size_t n = len - foal_buf_len(all);
+    bool whole = foal_buf_len(b) <= n, enough = foal_buf_len(all) >= ENOUGH_BYTES;
+    if (!whole && enough && may_end) {
+      foal_bufq_put_back(&s->text, &b);
+      return;
+    }
+    if (whole) n = foal_buf_len(b);
+    (void)foal_buf_append(all, foal_buf_data(b), n);
+    foal_buf_consume(b, n);
+    if (whole)
+      foal_buf_drop(&b);
+    else
+      foal_bufq_put_back(&s->text, &b);
+  }
+}
+
+/* One record out of several small buffers. */
+static bool seal_gathered(foal_ssl *s, size_t len, bool may_end)
+{
+  foal_buf *all;
   if (!foal_buf_new(&all, len)) {
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "no memory to gather a record");
     return false;
   }
-  while (foal_buf_len(all) < len && foal_bufq_take(&s->text, &b)) {
-    size_t n = len - foal_buf_len(all);
-    n = n < foal_buf_len(b) ? n : foal_buf_len(b);
-    (void)foal_buf_append(all, foal_buf_data(b), n);
-    foal_buf_consume(b, n);
-    if (foal_buf_len(b) > 0)
-      foal_bufq_put_back(&s->text, &b);
-    else
-      foal_buf_drop(&b);
-  }
-  size_t n = seal(s, foal_buf_data(all), len);
+  gather(s, all, len, may_end);
+  size_t n = seal(s, foal_buf_data(all), foal_buf_len(all));
   foal_buf_consume(all, n);
   if (n > 0 && foal_buf_len(all) > 0)
     foal_bufq_put_back(&s->text, &all);
@@ -329,12 +355,14 @@ static bool seal_next(foal_ssl *s, bool more)
 {
   foal_buf *b;
   size_t len = next_record(s, more);
+  bool may_add = may_add_record(s, more);
   if (len == 0 || !foal_bufq_take(&s->text, &b)) return false;
-  if (foal_buf_len(b) < len) {
+  size_t whole = foal_buf_len(b);
+  if (whole < len && (whole < ENOUGH_BYTES || !may_add)) {
     foal_bufq_put_back(&s->text, &b);
-    return seal_gathered(s, len);
+    return seal_gathered(s, len, may_add);
   }
-  size_t n = seal(s, foal_buf_data(b), len);
+  size_t n = seal(s, foal_buf_data(b), whole < len ? whole : len);
   foal_buf_consume(b, n);
   if (n > 0 && foal_buf_len(b) > 0)
     foal_bufq_put_back(&s->text, &b);
@@ -379,17 +407,28 @@ void foal__ssl_encrypt(foal_ssl *s)
   if (ok && s->close_due && !s->close_sent) seal_close(s);
 }
 
+/* The text of the record that goes next while more is to follow: a whole one, or what
+ * fills the buffer. 0: the buffer is as good as full. */
+static size_t worthy_record(const foal_ssl *s)
+{
+  size_t sealed = sealed_bytes(s);
+  size_t fits = s->writing.room > sealed ? s->writing.room - sealed : 0;
+  size_t len = s->out_bytes == 0 || fits > FOAL__RECORD_BYTES ? FOAL__RECORD_BYTES : fits;
+  return len < SPLIT_BYTES ? 0 : len;
+}
+
 void foal_ssl_seal(foal_ssl *s)
 {
   foal_check(s != NULL);
-  if (foal_bufq_bytes(&s->text) < FOAL__RECORD_BYTES || !foal__ssl_encrypt_due(s)) return;
+  size_t len = worthy_record(s);
+  if (len == 0 || foal_bufq_bytes(&s->text) < len || !foal__ssl_encrypt_due(s)) return;
   if (foal_bufq_count(&s->out) > 0 || s->key_due || s->records >= s->ctx->rekey_records)
     return;
   /* More is to follow: the buffer is as large as a write may be. Without memory for it,
    * foal_ssl_send tries again with what it needs. */
   if (s->out_bytes == 0 && !foal__bio_reserve(s, FOAL__SEND_BYTES)) return;
-  while (foal_bufq_bytes(&s->text) >= FOAL__RECORD_BYTES && seal_next(s, true)) {
-  }
+  while (len > 0 && foal_bufq_bytes(&s->text) >= len && seal_next(s, true))
+    len = worthy_record(s);
 }
 
 size_t foal_ssl_sealed_bytes(const foal_ssl *s)
