@@ -104,8 +104,9 @@ static void fail_protocol(foal_ssl *s, int code, const foal__ossl_facts *facts)
     snprintf(alert, sizeof alert, "; sent alert %d, %s", s->alert_out,
              SSL_alert_desc_string_long(s->alert_out));
   if (code == SSL_ERROR_ZERO_RETURN)
-    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_FAILED,
-                   "the peer left during the handshake");
+    foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_FAILED, "the peer left %s",
+                   s->status == FOAL_SSL_HANDSHAKE ? "during the handshake"
+                                                   : "in the middle of a message");
   else if (cause != 0)
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_FAILED, "%s%s", foal__ossl_text(cause),
                    alert);
@@ -114,24 +115,39 @@ static void fail_protocol(foal_ssl *s, int code, const foal__ossl_facts *facts)
                    code, alert);
 }
 
+/* Whether OpenSSL failed for want of memory. Among records the queue may also hold what
+ * others left: a failure with a reason of its own is not explained by theirs. */
+static bool lacked_memory(const foal_ssl *s, const foal__ossl_facts *facts)
+{
+  if (!facts->no_memory || s->status == FOAL_SSL_HANDSHAKE) return facts->no_memory;
+  return ERR_COMMON_ERROR(facts->newest);
+}
+
 void foal__ssl_refused(foal_ssl *s, int code)
 {
   foal__ossl_facts facts;
   foal_check(s->tls != NULL);
   foal__ossl_drain(&facts);
-  int alert = foal__ossl_alert(facts.newest);
+  int alert = s->stop == FOAL__STOP_NONE ? foal__ossl_alert(facts.newest) : -1;
   if (alert >= 0) s->alert_in = (uint16_t)alert;
   if (s->stop != FOAL__STOP_NONE)
     stopped(s);
   else if (alert >= 0)
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_TLS_ALERT, "the peer sent alert %d, %s", alert,
                    SSL_alert_desc_string_long(alert));
-  else if (facts.no_memory)
+  else if (lacked_memory(s, &facts))
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_NO_MEMORY, "OpenSSL is out of memory");
   else if (credentials_refused(s, &facts))
     fail_credentials(s, &facts);
   else
     fail_protocol(s, code, &facts);
+}
+
+/* Whether a received alert is a close_notify: TLS 1.3 knows no levels. */
+static bool closes(const SSL *tls, int value)
+{
+  bool warning = value >> 8 == SSL3_AL_WARNING || SSL_version(tls) >= TLS1_3_VERSION;
+  return (value & 0xff) == SSL_AD_CLOSE_NOTIFY && warning;
 }
 
 static void on_info(const SSL *tls, int where, int value)
@@ -141,7 +157,10 @@ static void on_info(const SSL *tls, int where, int value)
   if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT &&
       (value & 0xff) != SSL_AD_CLOSE_NOTIFY)
     s->alert_out = (uint16_t)(value & 0xff);
+  if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
+    s->close_heard = closes(tls, value);
   if ((where & SSL_CB_LOOP) == 0) return;
+  s->message_seen = true;
   OSSL_HANDSHAKE_STATE state = SSL_get_state(tls);
   if (state != TLS_ST_SR_KEY_UPDATE && state != TLS_ST_CR_KEY_UPDATE) return;
   s->update_seen = true;

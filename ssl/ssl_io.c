@@ -35,20 +35,35 @@ void foal_ssl_receive(foal_ssl *s, foal_buf **cipher)
   foal_check(s != NULL && cipher != NULL && *cipher != NULL);
   size_t len = foal_buf_len(*cipher);
   bool kept = len > 0 && takes_input(s);
-  bool full = foal__ssl_in_bytes(s) + len > FOAL__IN_BYTES_MAX ||
-              foal_bufq_count(&s->in) >= FOAL__IN_COUNT_MAX;
-  if (kept && !full)
-    foal_bufq_put(&s->in, cipher);
-  else
+  size_t pieces = foal_bufq_count(&s->in) + (s->reading.left > 0 ? 1 : 0);
+  bool full =
+      foal__ssl_in_bytes(s) + len > FOAL__IN_BYTES_MAX || pieces >= FOAL__IN_COUNT_MAX;
+  if (!kept || full)
     foal_buf_drop(cipher);
+  else if (foal__ssl_in_bytes(s) == 0)
+    foal__drain_from(&s->reading, cipher);
+  else
+    foal_bufq_put(&s->in, cipher);
   if (kept) s->counts.cipher_in += len;
   if (kept && full)
     foal__ssl_fail(s, FOAL_SSL_ERROR, FOAL_LIMIT,
                    "no room for more ciphertext: %zu bytes in %zu pieces wait to be read",
-                   foal__ssl_in_bytes(s), foal_bufq_count(&s->in));
+                   foal__ssl_in_bytes(s), pieces);
   if (s->status != FOAL_SSL_HANDSHAKE) return;
   if (s->tls == NULL && (foal__ssl_in_bytes(s) == 0 || !foal__ssl_begin(s))) return;
   foal__ssl_step(s);
+}
+
+/* Whether all there is is one record in a buffer that is not much too large: then its
+ * text goes there, since OpenSSL takes the whole record before it gives anything. */
+static bool came_alone(const foal_ssl *s)
+{
+  const uint8_t *at = s->reading.at;
+  size_t left = s->reading.left;
+  if (left < SSL3_RT_HEADER_LENGTH || foal_bufq_bytes(&s->in) > 0) return false;
+  if (s->header_got > 0) return false; /* it is the rest of one that has begun */
+  if (s->reading.room > left && s->reading.room > SPARE_BYTES) return false;
+  return left == SSL3_RT_HEADER_LENGTH + (size_t)(at[3] << 8 | at[4]);
 }
 
 /* Makes room to decrypt into. What OpenSSL holds of an unfinished record was counted as
@@ -57,6 +72,7 @@ static bool open_fill(foal_ssl *s, size_t held)
 {
   if (s->fill.room > 0) return true;
   foal__fill_finish(&s->fill, &s->plain);
+  if (held == 0 && came_alone(s) && foal__fill_over(&s->fill, &s->reading)) return true;
   size_t wanted = foal__ssl_in_bytes(s) + s->quiet_bytes + held;
   if (foal__fill_open(&s->fill, wanted < FOAL_SSL_CHUNK ? wanted : FOAL_SSL_CHUNK))
     return true;
@@ -64,12 +80,24 @@ static bool open_fill(foal_ssl *s, size_t held)
   return false;
 }
 
-/* SSL_read had nothing to give: why? */
-static void read_stopped(foal_ssl *s, int code)
+/* Whether OpenSSL has only a part of a message. To have in mind a message of its own that
+ * is to be sent is another matter. */
+static bool is_midway(const foal_ssl *s)
 {
-  if (code == SSL_ERROR_WANT_READ) return;
-  if (code != SSL_ERROR_ZERO_RETURN) {
-    foal__ssl_refused(s, code);
+  if (s->status != FOAL_SSL_READY && s->status != FOAL_SSL_SHUT) return false;
+  return SSL_in_init(s->tls) != 0 && SSL_get_state(s->tls) != TLS_ST_OK;
+}
+
+/* SSL_read had nothing to give: why? SSL_get_error would take what others left on the
+ * error queue for the answer; but only the BIO can have run dry, and that the peer has
+ * closed was told. Everything else is an end, also a close that OpenSSL did not take: one
+ * alert too many, or one in the middle of a message. */
+static void read_stopped(foal_ssl *s, int result)
+{
+  if (s->ran_dry) return;
+  bool closed = s->close_heard && (SSL_get_shutdown(s->tls) & SSL_RECEIVED_SHUTDOWN) != 0;
+  if (!closed || is_midway(s)) {
+    foal__ssl_refused(s, SSL_get_error(s->tls, result));
     return;
   }
   s->end_seen = true;
@@ -82,7 +110,7 @@ static bool decrypt_once(foal_ssl *s, size_t held)
 {
   size_t n = 0;
   if (!open_fill(s, held)) return false;
-  foal__ossl_clear();
+  s->ran_dry = false;
   int ok = SSL_read_ex(s->tls, s->fill.at, s->fill.room, &n);
   if (ok == 1) {
     foal__fill_wrote(&s->fill, n);
@@ -91,7 +119,7 @@ static bool decrypt_once(foal_ssl *s, size_t held)
     s->key_updates = 0;
     return true;
   }
-  read_stopped(s, SSL_get_error(s->tls, ok));
+  read_stopped(s, ok);
   if (s->fill.len == 0) foal__fill_clear(&s->fill);
   foal__ossl_clear();
   return false;
@@ -105,6 +133,10 @@ void foal__ssl_decrypt(foal_ssl *s, size_t want)
     if (!decrypt_once(s, held)) break;
     held = s->fill.room > 0 ? 0 : (size_t)SSL_pending(s->tls);
   }
+  if (!s->message_seen && !s->midway) return;
+  s->message_seen = false;
+  s->midway = is_midway(s);
+  foal__ossl_clear(); /* a ticket may fail, and the session does not mind */
   if (!s->update_seen) return;
   s->update_seen = false;
   bool speaks = s->status == FOAL_SSL_READY || s->status == FOAL_SSL_CLOSING;
@@ -233,7 +265,7 @@ bool foal__ssl_encrypt_due(const foal_ssl *s)
   if (s->status != FOAL_SSL_READY && s->status != FOAL_SSL_CLOSING &&
       s->status != FOAL_SSL_SHUT && s->status != FOAL_SSL_CLOSED)
     return false;
-  if (s->close_sent) return false;
+  if (s->close_sent || s->midway) return false;
   return s->close_due || s->key_due || foal_bufq_bytes(&s->text) > 0;
 }
 
@@ -282,11 +314,10 @@ static void forgive(foal_ssl *s)
 }
 
 /* Encrypts one record; fewer bytes than asked when the peer wants small records. 0:
- * failed. */
+ * failed, which is the end whatever the reason. */
 static size_t seal(foal_ssl *s, const uint8_t *text, size_t len)
 {
   size_t n = 0;
-  foal__ossl_clear();
   int ok = SSL_write_ex(s->tls, text, len, &n);
   if (ok != 1) {
     foal__ssl_refused(s, SSL_get_error(s->tls, ok));

@@ -49,12 +49,21 @@ static size_t within_record(foal_ssl *s, size_t n)
   return i + body;
 }
 
+/* Whether OpenSSL may be told to come again is known without asking it. */
+static void forget_retry(foal_ssl *s, BIO *bio)
+{
+  if (!s->retry_told) return;
+  s->retry_told = false;
+  BIO_clear_retry_flags(bio);
+}
+
 static int bio_read(BIO *bio, char *data, size_t len, size_t *got)
 {
   foal_ssl *s = (foal_ssl *)BIO_get_data(bio);
   *got = 0;
-  BIO_clear_retry_flags(bio);
+  forget_retry(s, bio);
   if (s->reading.left == 0 && !foal__drain_open(&s->reading, &s->in)) {
+    s->ran_dry = s->retry_told = true;
     BIO_set_retry_read(bio);
     return 0;
   }
@@ -97,7 +106,7 @@ static int bio_write(BIO *bio, const char *data, size_t len, size_t *put)
 {
   foal_ssl *s = (foal_ssl *)BIO_get_data(bio);
   *put = 0;
-  BIO_clear_retry_flags(bio);
+  forget_retry(s, bio);
   size_t max =
       s->status == FOAL_SSL_HANDSHAKE ? FOAL__FLIGHT_BYTES_MAX : FOAL__OUT_BYTES_MAX;
   if (len > max || s->out_bytes > max - len) {

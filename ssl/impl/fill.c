@@ -16,11 +16,22 @@ bool foal__fill_open(foal__fill *f, size_t room)
   return true;
 }
 
+bool foal__fill_over(foal__fill *f, foal__drain *d)
+{
+  foal_buf *b;
+  foal_check(f->room == 0 && f->len == 0);
+  if (!foal_slot_take(&d->slot, &b)) return false;
+  foal_buf_truncate(b, 0);
+  f->at = foal_buf_tail(b);
+  f->room = (uint32_t)foal_buf_room(b);
+  foal_slot_put(&f->slot, &b);
+  return true;
+}
+
 bool foal__fill_take(foal__fill *f, foal_buf **out)
 {
-  if (!foal__fill_is_open(f)) return false;
   if (f->len == 0) {
-    foal__fill_clear(f);
+    if (foal__fill_is_open(f)) foal__fill_clear(f);
     return false;
   }
   if (!foal_slot_take(&f->slot, out)) return false;
@@ -35,21 +46,29 @@ void foal__fill_finish(foal__fill *f, foal_bufq *q)
   if (foal__fill_take(f, &b)) foal_bufq_put(q, &b);
 }
 
-void foal__fill_clear(foal__fill *f)
+/* Out of line, as make_way in bufq.c. */
+__attribute__((noinline)) void foal__fill_clear(foal__fill *f)
 {
   if (!foal__fill_is_open(f)) return;
   foal_slot_clear(&f->slot);
   memset(f, 0, sizeof *f);
 }
 
-bool foal__drain_open(foal__drain *d, foal_bufq *q)
+void foal__drain_from(foal__drain *d, foal_buf **b)
+{
+  foal_check(d->left == 0);
+  d->at = foal_buf_data(*b);
+  d->left = (uint32_t)foal_buf_len(*b);
+  d->room = (uint32_t)foal_buf_room(*b);
+  foal_slot_put(&d->slot, b);
+}
+
+/* Out of line: a session that keeps up has at most one buffer, and none in the queue. */
+__attribute__((noinline)) bool foal__drain_open(foal__drain *d, foal_bufq *q)
 {
   foal_buf *b;
-  foal_check(d->left == 0);
   if (!foal_bufq_take(q, &b)) return false;
-  d->at = foal_buf_data(b);
-  d->left = (uint32_t)foal_buf_len(b);
-  foal_slot_put(&d->slot, &b);
+  foal__drain_from(d, &b);
   return true;
 }
 

@@ -16,11 +16,12 @@ typedef struct foal__fill {
   uint32_t room, len;
 } foal__fill;
 
-/* A buffer being emptied: `left` bytes of it remain, beginning at `at`. Zero is none. */
+/* A buffer being emptied: `left` bytes of it remain, beginning at `at`; `room` are free
+ * behind them. Zero is none. */
 typedef struct foal__drain {
   foal_slot slot;
   const uint8_t *at;
-  uint32_t left;
+  uint32_t left, room;
 } foal__drain;
 
 /* Whether there is one. */
@@ -40,6 +41,10 @@ static inline void foal__fill_wrote(foal__fill *f, size_t len)
   f->room -= (uint32_t)len;
 }
 
+/* Begins with the buffer that is being emptied: what is written goes to its beginning,
+ * so all that is left of it has to be read before. False: it has no buffer. */
+bool foal__fill_over(foal__fill *f, foal__drain *d) FOAL_MUST;
+
 /* Takes the buffer out. False: there is none, or nothing was written. */
 bool foal__fill_take(foal__fill *f, foal_buf **out) FOAL_MAKES(*out);
 
@@ -47,6 +52,9 @@ bool foal__fill_take(foal__fill *f, foal_buf **out) FOAL_MAKES(*out);
 void foal__fill_finish(foal__fill *f, foal_bufq *q);
 
 void foal__fill_clear(foal__fill *f);
+
+/* Begins with this buffer; there must be none. */
+void foal__drain_from(foal__drain *d, foal_buf **b) FOAL_TAKES(*b);
 
 /* Begins with the next buffer of the queue. False: the queue is empty. */
 bool foal__drain_open(foal__drain *d, foal_bufq *q) FOAL_MUST;

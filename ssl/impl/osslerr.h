@@ -2,7 +2,11 @@
  *
  * The queue belongs to the thread, not to a session: one entry left behind turns another
  * session's "want more input" into a fatal error. So every entry point clears it before
- * it calls OpenSSL, reads it at most once, and leaves it empty.                        */
+ * it calls OpenSSL, reads it at most once, and leaves it empty.
+ *
+ * But for records: to look at the queue is a third of what a session adds to a small
+ * one. Why SSL_read and SSL_write fail is known without it (see ssl_io.c), and only then
+ * it is read: for the reason, the newest entry of libssl, made when OpenSSL gave up.   */
 #ifndef FOAL_SSL_IMPL_OSSLERR_H
 #define FOAL_SSL_IMPL_OSSLERR_H
 

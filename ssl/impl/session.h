@@ -72,16 +72,21 @@ struct foal_ssl {
   uint8_t key_updates;
   uint8_t header_got; /* bytes of that record's header */
   bool server : 1;
-  bool close_due : 1;   /* close_notify is to be sent when text is empty */
-  bool close_sent : 1;  /* it was given to OpenSSL */
-  bool end_seen : 1;    /* the peer's close_notify */
-  bool ended : 1;       /* the transport's end */
-  bool key_due : 1;     /* a key update is to be sent */
-  bool keys_new : 1;    /* nothing was sealed, nothing sent since the last one of ours */
-  bool hello_seen : 1;  /* a server knows which context serves */
-  bool tls_1_3 : 1;     /* what was agreed */
-  bool reads_ahead : 1; /* OpenSSL takes a record at once, header and all */
-  bool update_seen : 1; /* the peer has new keys, and may want us to have some */
+  bool close_due : 1;    /* close_notify is to be sent when text is empty */
+  bool close_sent : 1;   /* it was given to OpenSSL */
+  bool close_heard : 1;  /* the peer's close_notify reached OpenSSL */
+  bool end_seen : 1;     /* and all before it was read */
+  bool ended : 1;        /* the transport's end */
+  bool key_due : 1;      /* a key update is to be sent */
+  bool keys_new : 1;     /* nothing was sealed, nothing sent since the last one of ours */
+  bool hello_seen : 1;   /* a server knows which context serves */
+  bool tls_1_3 : 1;      /* what was agreed */
+  bool reads_ahead : 1;  /* OpenSSL takes a record at once, header and all */
+  bool ran_dry : 1;      /* this read ended because there was nothing more to read */
+  bool retry_told : 1;   /* the BIO says so */
+  bool message_seen : 1; /* OpenSSL has handled a message of a handshake */
+  bool midway : 1;       /* and has only a part of the next: it can write nothing */
+  bool update_seen : 1;  /* the peer has new keys, and may want us to have some */
   foal_ssl_counts counts;
 };
 

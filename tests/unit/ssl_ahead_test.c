@@ -155,3 +155,126 @@ Test(ssl_ahead, every_size_arrives, .timeout = 60)
     pair_end(&p);
   }
 }
+
+/* A buffer may be a record of its own, but not at the price of a second write. */
+Test(ssl_ahead, what_is_all_leaves_at_once_in_whatever_pieces)
+{
+  turn_of_test();
+  enum { ALL = 4 * FOAL__RECORD_BYTES, SEALED = 22 };
+  static const size_t pieces[][5] = {{13027, 13027, 13027, 13027, 13027},
+                                     {12288, 16384, 16384, 16384, 4096},
+                                     {16384, 16384, 12292, 16384, 4092},
+                                     {300, 16000, 16384, 16384, 16468},
+                                     {12300, 13000, 13000, 12300, 12300}};
+  static uint8_t text[ALL];
+  pair p;
+  ready_with(&p, FOAL_TLS_1_3);
+  for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+    size_t len = 0;
+    foal_buf *b;
+    for (int k = 0; k < 5; len += pieces[i][k++])
+      cr_assert_eq(say_bytes(p.client, text, pieces[i][k]), FOAL_OK);
+    if (!foal_ssl_send(p.client, &b)) abort();
+    cr_expect_geq(foal_buf_len(b), len + (size_t)4 * SEALED, "%zu", i);
+    cr_expect_leq(foal_buf_len(b), FOAL__SEND_BYTES_MAX, "%zu", i);
+    foal_buf_drop(&b);
+    cr_expect_not(foal_ssl_can_send(p.client), "%zu", i);
+  }
+  pair_end(&p);
+}
+
+/* A record of this piece of the pattern, on the wire. */
+static size_t put_pattern(pair *p, size_t from, size_t len, uint8_t *at) FOAL_TURN;
+
+static size_t put_pattern(pair *p, size_t from, size_t len, uint8_t *at)
+{
+  uint8_t text[3000];
+  cr_assert_leq(len, sizeof text);
+  for (size_t i = 0; i < len; i++) text[i] = pair_pattern(from + i);
+  cr_assert_eq(say_bytes(p->client, text, len), FOAL_OK);
+  cipher_bytes all = take_cipher(p->client);
+  memcpy(at, all.at, all.len);
+  len = all.len;
+  free(all.at);
+  return len;
+}
+
+/* The text of a record that came alone goes where the record lay. What OpenSSL still has
+ * of an earlier one must not go there. */
+Test(ssl_ahead, text_takes_the_place_of_no_record_but_its_own)
+{
+  turn_of_test();
+  static uint8_t wire[8000];
+  for (int v = 0; v < 2; v++) {
+    pair p;
+    size_t from = 0;
+    ready_with(&p, both[v]);
+    for (size_t len = 1; len < 3000; len += 37) {
+      size_t sizes[] = {10, len, 3000 - len}, all = 3010;
+      give_cipher(p.server, wire, put_pattern(&p, from, sizes[0], wire));
+      cr_assert_null(hear(p.server, all));
+      size_t n = put_pattern(&p, from + sizes[0], sizes[1], wire), cut = n - 10;
+      n += put_pattern(&p, from + sizes[0] + sizes[1], sizes[2], wire + n);
+      give_cipher(p.server, wire, cut);
+      give_cipher(p.server, wire + cut, n - cut);
+      pair_hear_pattern(&p, all, from, all);
+      from += all;
+    }
+    pair_end(&p);
+  }
+}
+
+/* The rest of a record and one more: where to cut the first, and how long the second has
+ * to be, so that the rest begins like a header that counts all of it. */
+static size_t misleading_cut(const cipher_bytes *first, size_t frame, size_t *second)
+{
+  for (size_t cut = first->len / 2; cut + HEADER < first->len; cut++) {
+    size_t says = HEADER + (size_t)(first->at[cut + 3] << 8 | first->at[cut + 4]);
+    size_t rest = first->len - cut;
+    if (says <= rest + frame || says - rest > 16384) continue;
+    *second = says - rest - frame;
+    return cut;
+  }
+  cr_assert_fail("no record of this one misleads");
+  return 0;
+}
+
+/* What is sealed makes up for quiet bytes, but not for what OpenSSL holds of a record:
+ * its text must not go over the record behind it. */
+Test(ssl_ahead, the_rest_of_a_record_is_not_taken_for_a_record_alone)
+{
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    size_t second = 0, len = 15000, sent = 0;
+    uint8_t *wire = malloc(40000);
+    cr_assert_not_null(wire);
+    ready_with(&p, both[i]);
+    pair_send_pattern(&p, 0, 1);
+    pair_hear_pattern(&p, 0, 0, 1);
+    memset(wire, 'a', len);
+    cr_assert_eq(say_bytes(p.client, wire, len), FOAL_OK);
+    cipher_bytes a = take_cipher(p.client);
+    size_t frame = a.len - len;
+    size_t cut = misleading_cut(&a, frame, &second);
+    memset(wire, 'b', second);
+    cr_assert_eq(say_bytes(p.client, wire, second), FOAL_OK);
+    cipher_bytes b = take_cipher(p.client);
+    cr_assert_eq(b.len, second + frame);
+    give_cipher(p.server, a.at, cut);
+    cr_assert_null(hear(p.server, 0));
+    for (; p.server->quiet_bytes > 0; sent++) {
+      cr_assert_eq(say(p.server, "x"), FOAL_OK);
+      free(take_cipher(p.server).at);
+      cr_assert_lt(sent, 1000);
+    }
+    memcpy(wire, a.at + cut, a.len - cut);
+    memcpy(wire + a.len - cut, b.at, b.len);
+    give_cipher(p.server, wire, a.len - cut + b.len);
+    cr_expect_eq(hear_all(p.server), len + second, "%s", foal_ssl_reason(p.server));
+    free(a.at);
+    free(b.at);
+    free(wire);
+    pair_end(&p);
+  }
+}

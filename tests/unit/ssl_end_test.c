@@ -4,7 +4,9 @@
 #include "ssl/impl/session.h"
 #include "tls/pair.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,4 +272,78 @@ Test(ssl_end, nothing_comes_out_after_dispose)
   give_cipher(p.server, "late", 4);
   cr_assert_null(hear(p.server, 0));
   pair_end(&p);
+}
+
+enum { GCM_KEY = 16, GCM_SALT = 4, GCM_BLOCK = 2 * (GCM_KEY + GCM_SALT) };
+
+/* The keys of TLS 1.2 with AES-128-GCM, as its RFC makes them. */
+static void key_block(SSL *tls, uint8_t out[GCM_BLOCK])
+{
+  uint8_t master[48], seed[64];
+  char digest[] = "SHA256", label[] = "key expansion";
+  size_t len = SSL_SESSION_get_master_key(SSL_get_session(tls), master, sizeof master);
+  cr_assert_eq(len, sizeof master);
+  cr_assert_eq(SSL_get_server_random(tls, seed, 32), 32);
+  cr_assert_eq(SSL_get_client_random(tls, seed + 32, 32), 32);
+  OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, sizeof master),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, label, sizeof label - 1),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof seed),
+      OSSL_PARAM_construct_end()};
+  EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+  EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+  cr_assert_eq(EVP_KDF_derive(ctx, out, GCM_BLOCK, params), 1);
+  EVP_KDF_CTX_free(ctx);
+  EVP_KDF_free(kdf);
+}
+
+/* The server gets a warning of a client that has said nothing but `sequence` such. */
+static void warn(pair *p, uint8_t sequence, uint8_t alert) FOAL_TURN;
+
+static void warn(pair *p, uint8_t sequence, uint8_t alert)
+{
+  uint8_t block[GCM_BLOCK], iv[12] = {0}, text[2] = {1, alert};
+  uint8_t about[13] = {[7] = (uint8_t)(sequence + 1), 21, 3, 3, 0, 2};
+  uint8_t wire[5 + 8 + 2 + 16] = {21, 3,          3,
+                                  0,  8 + 2 + 16, [12] = (uint8_t)(sequence + 1)};
+  int n = 0;
+  key_block(p->client->tls, block);
+  memcpy(iv, block + 2 * GCM_KEY, GCM_SALT);
+  iv[11] = wire[12];
+  EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+  cr_assert_eq(EVP_EncryptInit_ex(c, EVP_aes_128_gcm(), NULL, block, iv), 1);
+  cr_assert_eq(EVP_EncryptUpdate(c, NULL, &n, about, sizeof about), 1);
+  cr_assert_eq(EVP_EncryptUpdate(c, wire + 13, &n, text, 2), 1);
+  cr_assert_eq(EVP_EncryptFinal_ex(c, wire + 15, &n), 1);
+  cr_assert_eq(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, 16, wire + 15), 1);
+  EVP_CIPHER_CTX_free(c);
+  give_cipher(p->server, wire, sizeof wire);
+  cr_expect_null(hear(p->server, 0));
+}
+
+/* OpenSSL bears four warnings; a fifth that says close is a failure for it, so it is one
+ * for the session. */
+Test(ssl_end, a_close_that_is_one_warning_too_many_is_a_failure)
+{
+  turn_of_test();
+  for (uint8_t warnings = 0; warnings < 5; warnings++) {
+    pair p;
+    pair_prepare(&p);
+    pair_only(&p, FOAL_TLS_1_2);
+    cr_assert_eq(
+        SSL_CTX_set_cipher_list(p.client_ctx->tls, "ECDHE-ECDSA-AES128-GCM-SHA256"), 1);
+    pair_begin(&p, "a.test");
+    pair_pump(&p);
+    for (uint8_t i = 0; i < warnings; i++) {
+      warn(&p, i, SSL_AD_USER_CANCELLED);
+      cr_expect_eq(foal_ssl_state(p.server), FOAL_SSL_READY);
+    }
+    warn(&p, warnings, SSL_AD_CLOSE_NOTIFY);
+    bool heard = warnings < 4;
+    cr_expect_eq(foal_ssl_end_seen(p.server), heard, "%d: %s", warnings,
+                 foal_ssl_reason(p.server));
+    cr_expect_eq(foal_ssl_error(p.server), heard ? FOAL_OK : FOAL_TLS_FAILED);
+    pair_end(&p);
+  }
 }
