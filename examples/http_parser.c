@@ -10,6 +10,7 @@
 #include "http_body.h"
 #include "http_chars.h"
 
+#include <endian.h>
 #include <string.h>
 
 static const char *const BAD_HOST = "the host is not valid";
@@ -85,12 +86,30 @@ static uint32_t line_bound(const http_parser *p)
   return bound < head_max ? (uint32_t)bound : head_max;
 }
 
+/* How many bytes there are before the first control byte or DEL, or some of them. Eight
+ * at a time: in most lines the first such byte is the end. */
+static uint32_t plain_bytes(const char *bytes, uint32_t len)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+  uint32_t i = 0;
+  for (; len - i >= 8; i += 8) {
+    uint64_t word, found;
+    memcpy(&word, bytes + i, sizeof(word));
+    word = le64toh(word); /* a borrow spoils only what is behind the first one found */
+    uint64_t not_del = word ^ (ones * 0x7f);
+    found = ((word - ones * ' ') & ~word) | ((not_del - ones) & ~not_del);
+    if ((found & tops) != 0) return i + (uint32_t)__builtin_ctzll(found & tops) / 8;
+  }
+  return i;
+}
+
 /* Moves scan_ to the LF of the current line: HTTP_HEAD_DONE when it is there. */
 static http_event scan_line(http_parser *p, const char *bytes, size_t len)
 {
   uint32_t bound = line_bound(p);
   uint32_t stop = len < bound ? (uint32_t)len : bound;
   uint32_t i = p->scan_;
+  if (i < stop) i += plain_bytes(bytes + i, stop - i);
   for (; i < stop; i++) {
     if (http_char_is(bytes[i], HTTP_VALUE)) continue;
     p->scan_ = i;

@@ -82,12 +82,12 @@ FOAL_TURN static void close_file(web *self)
 FOAL_TURN static bool begin_job(web *self)
 {
   if (self->job != NULL) return true;
-  self->job = calloc(1, sizeof(*self->job));
+  self->job = malloc(sizeof(*self->job)); /* calloc never takes what was just freed */
   if (self->job == NULL) {
     web__abort(self, FOAL_NO_MEMORY);
     return false;
   }
-  self->job->file = -1;
+  *self->job = (web_job){.file = -1};
   http_parser_start(&self->job->parser, &self->site->limits);
   return true;
 }
@@ -152,7 +152,9 @@ FOAL_TURN static void next_request(web *self)
   job->paced = false;
   job->answered = job->sent = job->no_content = false;
   self->phase = self->last ? WEB_ENDED : WEB_HEAD;
-  if (!self->last) http_parser_start(&job->parser, &self->site->limits);
+  /* Without input the job ends with this turn. */
+  if (!self->last && foal_slot_full(&self->in))
+    http_parser_start(&job->parser, &self->site->limits);
 }
 
 FOAL_TURN static bool parse_head(web *self)
@@ -198,7 +200,7 @@ FOAL_TURN static bool parse_body(web *self)
   /* Who was told that this is the last answer need not send a body that nobody wants. */
   bool dropped = self->job->sink == WEB_DROP;
   if (event == HTTP_MORE && dropped && self->last) self->phase = WEB_ENDED;
-  return event == HTTP_DATA || event == HTTP_DONE;
+  return event == HTTP_DATA || (event == HTTP_DONE && foal_slot_full(&self->in));
 }
 
 /* ---- files ---- */

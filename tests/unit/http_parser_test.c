@@ -370,6 +370,16 @@ Test(http_parser, nul_bytes_are_refused)
   check_text((http_text){name, sizeof(name) - 1}, "bad 400", &http_trace_limits);
 }
 
+Test(http_parser, every_byte_of_a_value_is_looked_at)
+{
+  for (unsigned i = 0; i < 256 * 16; i++) {
+    char head[] = "GET / HTTP/1.1\r\n" H "X: 0123456789abcdef\r\n\r\n";
+    head[sizeof(head) - 6 - i / 256] = (char)i;
+    if (http_char_is((char)i, HTTP_VALUE)) continue;
+    check_text((http_text){head, sizeof(head) - 1}, "bad 400", &http_trace_limits);
+  }
+}
+
 /* Each limit: exactly at it is accepted, one beyond it is not. */
 static const http_limits small = {8, 80, 3, 4};
 
