@@ -225,6 +225,13 @@ HOOK alone_opened(point *self)
   leave();
 }
 
+/* Whoever has heard all may still have something to say. */
+static void finish_if_done(point *self) FOAL_TURN;
+static void finish_if_done(point *self)
+{
+  if (self->got == FLOOD && self->sent == FLOOD) foal_conn_finish(self->conn);
+}
+
 HOOK alone_received(point *self, foal_buf **data)
 {
   enter();
@@ -235,7 +242,7 @@ HOOK alone_received(point *self, foal_buf **data)
   foal_conn_expect(self->conn, 1 + self->got % 1000);
   kit_stream(self, FLOOD);
   if (self->got > FLOOD / 2) foal_conn_expect(self->conn, 0);
-  if (self->got == FLOOD) foal_conn_finish(self->conn);
+  finish_if_done(self);
   leave();
 }
 
@@ -244,6 +251,7 @@ HOOK alone_sendable(point *self, size_t room)
   (void)room;
   enter();
   kit_stream(self, FLOOD);
+  finish_if_done(self);
   leave();
 }
 
