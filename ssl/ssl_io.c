@@ -58,12 +58,10 @@ void foal_ssl_receive(foal_ssl *s, foal_buf **cipher)
  * text goes there, since OpenSSL takes the whole record before it gives anything. */
 static bool came_alone(const foal_ssl *s)
 {
-  const uint8_t *at = s->reading.at;
   size_t left = s->reading.left;
-  if (left < SSL3_RT_HEADER_LENGTH || foal_bufq_bytes(&s->in) > 0) return false;
-  if (s->header_got > 0) return false; /* it is the rest of one that has begun */
-  if (s->reading.room > left && s->reading.room > SPARE_BYTES) return false;
-  return left == SSL3_RT_HEADER_LENGTH + (size_t)(at[3] << 8 | at[4]);
+  if (foal_bufq_bytes(&s->in) > 0 || foal__ssl_record_ahead(s) != left || left == 0)
+    return false;
+  return s->reading.room <= left || s->reading.room <= SPARE_BYTES;
 }
 
 /* Makes room to decrypt into. What OpenSSL holds of an unfinished record was counted as
@@ -106,10 +104,21 @@ static void read_stopped(foal_ssl *s, int result)
   foal__drain_clear(&s->reading);
 }
 
+/* Between two records of a burst OpenSSL keeps its 16 KiB to read into, which it would
+ * otherwise get and give back for each. */
+static void keep_block(foal_ssl *s, bool keep)
+{
+  if (keep == s->block_kept) return;
+  s->block_kept = keep;
+  (void)(keep ? SSL_clear_mode(s->tls, SSL_MODE_RELEASE_BUFFERS)
+              : SSL_set_mode(s->tls, SSL_MODE_RELEASE_BUFFERS));
+}
+
 static bool decrypt_once(foal_ssl *s, size_t held)
 {
   size_t n = 0;
   if (!open_fill(s, held)) return false;
+  keep_block(s, foal__ssl_is_followed(s));
   s->ran_dry = false;
   int ok = SSL_read_ex(s->tls, s->fill.at, s->fill.room, &n);
   if (ok == 1) {
@@ -133,6 +142,7 @@ void foal__ssl_decrypt(foal_ssl *s, size_t want)
     if (!decrypt_once(s, held)) break;
     held = s->fill.room > 0 ? 0 : (size_t)SSL_pending(s->tls);
   }
+  keep_block(s, false); /* what is written now gives its own back */
   if (!s->message_seen && !s->midway) return;
   s->message_seen = false;
   s->midway = is_midway(s);

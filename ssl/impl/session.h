@@ -83,6 +83,7 @@ struct foal_ssl {
   bool tls_1_3 : 1;      /* what was agreed */
   bool reads_ahead : 1;  /* OpenSSL takes a record at once, header and all */
   bool ran_dry : 1;      /* this read ended because there was nothing more to read */
+  bool block_kept : 1;   /* OpenSSL keeps what it reads into */
   bool retry_told : 1;   /* the BIO says so */
   bool message_seen : 1; /* OpenSSL has handled a message of a handshake */
   bool midway : 1;       /* and has only a part of the next: it can write nothing */
@@ -96,6 +97,21 @@ struct foal_ssl {
 static inline size_t foal__ssl_in_bytes(const foal_ssl *s)
 {
   return s->reading.left + foal_bufq_bytes(&s->in);
+}
+
+/* The length of the record that comes next; 0: its header is not there in one piece. */
+static inline size_t foal__ssl_record_ahead(const foal_ssl *s)
+{
+  const uint8_t *at = s->reading.at;
+  if (s->reading.left < SSL3_RT_HEADER_LENGTH || s->header_got > 0) return 0;
+  return SSL3_RT_HEADER_LENGTH + (size_t)(at[3] << 8 | at[4]);
+}
+
+/* Whether something is there behind it. */
+static inline bool foal__ssl_is_followed(const foal_ssl *s)
+{
+  size_t len = foal__ssl_record_ahead(s);
+  return len > 0 && foal__ssl_in_bytes(s) > len;
 }
 
 /* Makes the session's SSL; false: the session has failed. */

@@ -278,3 +278,39 @@ Test(ssl_ahead, the_rest_of_a_record_is_not_taken_for_a_record_alone)
     pair_end(&p);
   }
 }
+
+/* Whether OpenSSL gives back what it reads into as soon as it is empty. */
+static bool gives_back(const pair *p)
+{
+  return (SSL_get_mode(p->server->tls) & SSL_MODE_RELEASE_BUFFERS) != 0;
+}
+
+/* Between the records of a burst OpenSSL keeps its block; after it, it must not. */
+Test(ssl_ahead, a_burst_leaves_no_block_behind)
+{
+  enum { WORDS = 16 };
+  turn_of_test();
+  for (int i = 0; i < 2; i++) {
+    pair p;
+    uint8_t wire[WORDS * 200];
+    size_t len = 0;
+    ready_with(&p, both[i]);
+    for (int n = 0; n < WORDS; n++) len += put_word(&p, "word", wire + len);
+    for (size_t cut = 0; cut < 26; cut++) {
+      give_cipher(p.server, wire, len - cut);
+      for (int n = 0; n < WORDS - 1; n++) {
+        cr_assert_str_eq(hear(p.server, 4), "word");
+        cr_assert(gives_back(&p));
+      }
+      give_cipher(p.server, wire + len - cut, cut);
+      cr_assert_str_eq(hear(p.server, 4), "word", "%s", foal_ssl_reason(p.server));
+      cr_assert(gives_back(&p));
+      cr_assert_eq(foal__ssl_in_bytes(p.server), 0);
+      if (cut + 1 < 26) {
+        len = 0;
+        for (int n = 0; n < WORDS; n++) len += put_word(&p, "word", wire + len);
+      }
+    }
+    pair_end(&p);
+  }
+}
